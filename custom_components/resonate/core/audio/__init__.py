@@ -1,0 +1,1 @@
+"""Blocks of samples: to and from bytes, other rates, other lanes."""

@@ -1,0 +1,1 @@
+"""Encoders: blocks in, chunks of bytes out."""

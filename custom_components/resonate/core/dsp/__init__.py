@@ -1,0 +1,1 @@
+"""Processors that give a channel its sound."""

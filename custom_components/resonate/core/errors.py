@@ -1,0 +1,73 @@
+"""The errors of the core.
+
+ResonateError
+  MediaError               the thing asked for cannot be played; tell whoever asked
+    MediaOpenError         not found, no access, no answer in time
+    MediaDecodeError       broken on the way
+    UnsupportedMediaError  opened, but no audio in it that we can decode
+  FormatError              no common format, or sizes that do not fit
+  ProtocolError
+    RemoteProtocolError    the peer broke the rules: its session ends, nobody else's
+    LocalProtocolError     we did: a bug
+  SessionError
+    SessionLostError       the connection ended
+    HandshakeTimeoutError  the peer did not introduce itself in time
+  UnknownTargetError       no such client or group
+  CommandRefusedError      known, but cannot do that now (no such command, nothing plays)
+"""
+
+
+class ResonateError(Exception):
+    """Whatever goes wrong here for a reason outside our code."""
+
+
+class MediaError(ResonateError):
+    """The medium cannot be played."""
+
+
+class MediaOpenError(MediaError):
+    """The medium could not be opened: not found, no access, or no answer in time."""
+
+
+class MediaDecodeError(MediaError):
+    """The medium broke while it was read."""
+
+
+class UnsupportedMediaError(MediaError):
+    """The medium was opened and holds no audio that can be decoded."""
+
+
+class FormatError(ResonateError):
+    """No common format, or sizes that do not fit."""
+
+
+class ProtocolError(ResonateError):
+    """A rule of the wire was broken."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The peer broke a rule of the wire; its session ends."""
+
+
+class LocalProtocolError(ProtocolError):
+    """We broke a rule of the wire: a bug."""
+
+
+class SessionError(ResonateError):
+    """A live connection is over or never came to be."""
+
+
+class SessionLostError(SessionError):
+    """The connection ended."""
+
+
+class HandshakeTimeoutError(SessionError):
+    """The peer did not introduce itself in time."""
+
+
+class UnknownTargetError(ResonateError):
+    """No such client or group."""
+
+
+class CommandRefusedError(ResonateError):
+    """The target is known but cannot do that now."""

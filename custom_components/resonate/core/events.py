@@ -1,0 +1,84 @@
+"""Facts the core tells the outside: frozen, with the instant they are true at."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .units import ClientId, GroupId, ServerTimeUs
+
+
+class LossReason(StrEnum):
+    """Why a client is gone; the wire's goodbye words, and our own."""
+
+    ANOTHER_SERVER = "another_server"
+    CONCURRENT_ATTEMPT = "concurrent_attempt"
+    RESTART = "restart"
+    SHUTDOWN = "shutdown"
+    USER_REQUEST = "user_request"
+    UNAUTHORIZED = "unauthorized"
+    PAIRING_REQUIRED = "pairing_required"
+    UNPAIRED = "unpaired"
+    CONNECTION_LOST = "connection_lost"
+    PROTOCOL_ERROR = "protocol_error"
+    TOO_SLOW = "too_slow"
+    REPLACED = "replaced"
+    SERVER_STOPPED = "server_stopped"
+
+
+class MediumState(StrEnum):
+    """What became of a medium."""
+
+    STARTED = "started"
+    """Its first frame is audible."""
+    ENDED = "ended"
+    """Its last frame was audible, or something else took its place."""
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientConnected:
+    """A client introduced itself."""
+
+    client_id: ClientId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientLost:
+    """A session ended."""
+
+    client_id: ClientId
+    reason: LossReason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediumChanged:
+    """A medium of a group started, ended or failed."""
+
+    group_id: GroupId
+    media_id: str
+    state: MediumState
+    at: ServerTimeUs
+    error: str = ""
+    """Name of the error's class, when failed."""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Underrun:
+    """A track had nothing to give in time; silence was played instead."""
+
+    group_id: GroupId
+    media_id: str
+    at: ServerTimeUs
+    length_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaybackEnded:
+    """A group has nothing left to play; the last frame was audible."""
+
+    group_id: GroupId
+
+
+type Event = ClientConnected | ClientLost | MediumChanged | Underrun | PlaybackEnded
+"""Everything `ResonateServer.subscribe` reports, besides new snapshots."""

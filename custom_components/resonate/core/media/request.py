@@ -1,0 +1,40 @@
+"""What is asked for: a medium and how to treat it, as a value."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+
+class ByteStream(Protocol):
+    """A blocking stream of bytes, read by one media thread. May also offer `seek` and `tell` (then it is seekable)."""
+
+    def read(self, byte_count: int) -> bytes:
+        """Return up to `byte_count` bytes, waiting for at least one; empty at the end. Raises MediaError."""
+        ...
+
+    def close(self) -> None:
+        """Let go; a `read` that waits returns or raises soon. Any thread, more than once."""
+        ...
+
+
+type MediaLocation = Path | str | bytes | Callable[[], ByteStream]
+"""A local file; a URL (or whatever FFmpeg opens); the medium itself; or something that opens it when its turn comes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaRequest:
+    """A medium to play."""
+
+    location: MediaLocation = field(repr=False)
+    """Kept out of logs: URLs carry tokens."""
+    media_id: str = ""
+    """What the asker calls it; told back in events."""
+    title: str | None = None
+    artist: str | None = None
+    album: str | None = None
+    mime_type: str | None = None
+    is_live: bool = False
+    """A source at the live edge: it cannot be read ahead, nor sought."""
+    start_us: int = 0
+    """Position in the medium to begin at."""

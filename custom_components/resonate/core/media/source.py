@@ -1,0 +1,61 @@
+"""Something that gives audio."""
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from ..formats import Block, Layout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceInfo:
+    """What is known of a source once it is open."""
+
+    sample_rate: int
+    """Its own rate, Hz; what `read` gives is at the mix rate."""
+    layout: Layout
+    duration_us: int | None = None
+    """None when unknown or endless."""
+    is_live: bool = False
+    is_seekable: bool = False
+    title: str | None = None
+    artist: str | None = None
+    album: str | None = None
+
+
+class Passage(NamedTuple):
+    """Consecutive frames of a source."""
+
+    block: Block
+    layout: Layout
+    """The lanes of `block`; may change from one passage to the next."""
+
+
+class Source(Protocol):
+    """A readable medium. Blocking, media pool only, one call at a time (but `close`: any thread, at any time).
+
+    Order of calls: `open` once, `start` once, then `read` and `seek`, `close` at the end.
+    """
+
+    def open(self) -> SourceInfo:
+        """Open the medium. Raises MediaError; bounded by a time-out."""
+        ...
+
+    def start(self, mix_rate: int, position_us: int) -> None:
+        """Say at which rate, and from which position on, `read` is to give frames."""
+        ...
+
+    def read(self, frame_count: int) -> Passage | None:
+        """Return the next frames, at least one and at most `frame_count`; None at the end.
+
+        Waits for disk, network or a live source at most for its read time-out, then raises MediaError. A broken
+        medium gives all that can be had before it raises.
+        """
+        ...
+
+    def seek(self, position_us: int) -> None:
+        """Go on at the first frame at or after `position_us` of the medium. Raises MediaError where not seekable."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything; a waiting call returns or raises soon."""
+        ...

@@ -1,0 +1,1 @@
+"""Tracks on a timeline and their sum."""

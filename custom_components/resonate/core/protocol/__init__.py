@@ -1,0 +1,1 @@
+"""The wire without I/O: text and bytes in, events and text or bytes out."""

@@ -1,0 +1,1 @@
+"""A module per message family: fields, parse, serialise."""

@@ -1,0 +1,1 @@
+"""Everything that awaits: sockets, sessions, groups, the loop that plays."""

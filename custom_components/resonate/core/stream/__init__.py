@@ -1,0 +1,1 @@
+"""Channels to players: topology in, start payloads and chunks out."""
