@@ -32,3 +32,13 @@ class StreamStart:
 
     format: StreamFormat
     codec_header: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayerOutput:
+    """What a player is to be sent, in this order: end, start, clear, chunks."""
+
+    end: bool = False
+    start: StreamStart | None = None
+    clear: bool = False
+    chunks: tuple[Chunk, ...] = ()

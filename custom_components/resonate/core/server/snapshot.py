@@ -1,0 +1,91 @@
+"""What the outside sees of the server: one frozen picture, made anew whenever something in it changes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ..events import LossReason
+from ..formats import StreamFormat
+from ..units import ClientId, GroupId, ServerTimeUs
+
+
+class PlaybackState(StrEnum):
+    """What a group does, as it is heard."""
+
+    IDLE = "idle"
+    BUFFERING = "buffering"
+    """Something was asked for; its first frame is not audible yet."""
+    PLAYING = "playing"
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientSnapshot:
+    """One known client, connected or not."""
+
+    client_id: ClientId
+    name: str
+    group_id: GroupId
+    is_connected: bool
+    is_available: bool
+    """Connected, and not used by something else."""
+    is_player: bool
+    loss_reason: LossReason | None = None
+    """Why it is not connected."""
+    address: str | None = None
+    product_name: str | None = None
+    manufacturer: str | None = None
+    software_version: str | None = None
+    mac_address: str | None = None
+    """Lower case with colons."""
+    volume: int | None = None
+    """0-100 as the client reports it."""
+    is_muted: bool | None = None
+    output_delay_ms: int | None = None
+    can_set_volume: bool = False
+    can_mute: bool = False
+    can_set_output_delay: bool = False
+    stream_format: StreamFormat | None = None
+    """What it is being sent; None when nothing."""
+    sent_bytes: int = 0
+    """Audio written to it since it connected; not kept up to date by the chunk, only when something else changes."""
+    is_out_of_sync: bool = False
+    """It says so itself; it goes on receiving."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediumSnapshot:
+    """What a group plays."""
+
+    media_id: str
+    title: str | None = None
+    artist: str | None = None
+    album: str | None = None
+    mime_type: str | None = None
+    duration_us: int | None = None
+    is_live: bool = False
+    is_seekable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupSnapshot:
+    """One group."""
+
+    group_id: GroupId
+    name: str
+    members: tuple[ClientId, ...]
+    state: PlaybackState = PlaybackState.IDLE
+    medium: MediumSnapshot | None = None
+    position_us: int | None = None
+    """Position in the medium at `position_at`; it goes on from there while the state is PLAYING."""
+    position_at: ServerTimeUs | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSnapshot:
+    """Everything."""
+
+    port: int | None = None
+    """Where the server listens; None while it does not."""
+    clients: Mapping[ClientId, ClientSnapshot] = field(default_factory=dict)
+    groups: Mapping[GroupId, GroupSnapshot] = field(default_factory=dict)
