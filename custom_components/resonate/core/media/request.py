@@ -9,7 +9,7 @@ from typing import Protocol
 class ByteStream(Protocol):
     """A blocking stream of bytes, read by one media thread. May also offer `seek` and `tell` (then it is seekable)."""
 
-    def read(self, byte_count: int) -> bytes:
+    def read(self, byte_count: int, /) -> bytes:
         """Return up to `byte_count` bytes, waiting for at least one; empty at the end. Raises MediaError."""
         ...
 

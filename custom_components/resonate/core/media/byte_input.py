@@ -1,0 +1,79 @@
+"""Bytes from the host, as FFmpeg reads them."""
+
+import io
+from typing import Protocol, runtime_checkable
+
+from ..errors import MediaDecodeError, MediaError
+from .request import ByteStream
+
+
+@runtime_checkable
+class SeekableByteStream(ByteStream, Protocol):
+    """A ByteStream that can go elsewhere."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to `offset` from the start, here or the end, as `io` has it; return the new position."""
+        ...
+
+    def tell(self) -> int:
+        """Return the position."""
+        ...
+
+
+class ByteInput:
+    """A ByteStream in front of FFmpeg: never raises into it, never gives more than asked.
+
+    What the stream raises is kept in `failure` and looks like the end, so that everything before it is decoded.
+    """
+
+    def __init__(self, stream: ByteStream) -> None:
+        """Read from `stream`, which is closed with this."""
+        self.failure: MediaError | None = None
+        self._stream = stream
+        self._rest = b""
+        self._closed = False
+
+    def read(self, byte_count: int) -> bytes:
+        """Return up to `byte_count` bytes, waiting for at least one; empty at the end, on failure and when closed."""
+        data = self._rest or self._receive(byte_count)
+        # More than asked for would be written past the end of FFmpeg's buffer.
+        self._rest = data[byte_count:]
+        return data[:byte_count]
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go on elsewhere and return the new position; -1 tells FFmpeg that it failed."""
+        if not isinstance(self._stream, SeekableByteStream):
+            return -1
+        if whence == io.SEEK_CUR:
+            offset -= len(self._rest)
+        try:
+            position = self._stream.seek(offset, whence)
+        except MediaError, OSError, ValueError:
+            return -1
+        self._rest = b""
+        return position
+
+    def tell(self) -> int:
+        """Return where the next `read` begins, as far as the stream knows."""
+        return self._stream.tell() - len(self._rest) if isinstance(self._stream, SeekableByteStream) else 0
+
+    def seekable(self) -> bool:
+        """Tell whether `seek` is worth trying."""
+        return isinstance(self._stream, SeekableByteStream)
+
+    def close(self) -> None:
+        """Let go of the stream, so that a read that waits ends. Any thread, more than once."""
+        self._closed = True
+        self._stream.close()
+
+    def _receive(self, byte_count: int) -> bytes:
+        if self._closed or self.failure:
+            return b""
+        try:
+            return bytes(self._stream.read(byte_count))
+        except MediaError as error:
+            self.failure = error
+        except (OSError, ValueError) as error:
+            self.failure = MediaDecodeError("the stream broke off")
+            self.failure.__cause__ = error
+        return b""

@@ -1,0 +1,175 @@
+"""An open medium as FFmpeg's frames: demuxing and decoding, with damage left out."""
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from fractions import Fraction
+from typing import Final, NamedTuple
+
+import av
+import av.container
+from av.rational import AVRational
+from av.stream import Discard
+
+from ..errors import MediaError, UnsupportedMediaError
+from ..units import US_PER_S
+from .byte_input import ByteInput
+from .failures import as_decode_error, as_open_error
+from .tags import Tags, read_tags
+
+_MAX_BROKEN: Final = 1_000  # packets on end that give no frame: 25 s of MP3
+
+
+class Timeouts(NamedTuple):
+    """How long FFmpeg waits for a URL, seconds. Nothing can interrupt it, so `close` takes as long at worst."""
+
+    open_s: float = 10.0
+    read_s: float = 10.0
+
+
+class FrameReader:
+    """Reads the best audio stream of a medium. Blocking, owned by one thread at a time, `close` included."""
+
+    def __init__(
+        self, file: str | ByteInput, what: str, *, timeouts: Timeouts | None, options: Mapping[str, str]
+    ) -> None:
+        """Open `file` up to its first frame; errors call it `what`. Raises MediaError."""
+        self._what = what
+        self._input = file if isinstance(file, ByteInput) else None
+        self._frames: deque[av.AudioFrame] = deque()
+        self._ended = False
+        self._failure: MediaError | None = None
+        self._broken_count = 0
+        try:
+            self._container = av.open(file, "r", options=dict(options), timeout=timeouts)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise self._input_failure() or as_open_error(error, what) from error
+        try:
+            self._stream = self._select_stream()
+            self._packets = self._demux()
+            self._time_base = _as_fraction(self._stream.time_base)
+            self.first_frame = self._first_frame()
+            self._origin = self._stamp(self.first_frame) or Fraction(0)
+        except BaseException:
+            self._container.close()
+            raise
+
+    @property
+    def duration_us(self) -> int | None:
+        """Length of the medium, as far as its container knows."""
+        if self._stream.duration is not None:
+            return round(self._stream.duration * self._time_base * US_PER_S)
+        return self._container.duration  # AV_TIME_BASE is 1 µs
+
+    @property
+    def tags(self) -> Tags:
+        """What the container says, else the stream (Ogg keeps its comments there)."""
+        return read_tags(self._container.metadata, self._stream.metadata)
+
+    def peek(self) -> av.AudioFrame | None:
+        """Return the next frame without taking it; None at the end. Raises MediaDecodeError when it broke off."""
+        while not self._frames and not self._ended:
+            self._decode_next()
+        if self._frames:
+            return self._frames[0]
+        if self._failure:
+            raise self._failure
+        return None
+
+    def take(self) -> av.AudioFrame | None:
+        """Return the next frame, as `peek` does, and move past it."""
+        frame = self.peek()
+        if frame is not None:
+            self._frames.popleft()
+        return frame
+
+    def time_of(self, frame: av.AudioFrame) -> Fraction | None:
+        """Return when `frame` begins, seconds from the first frame of the medium; None when it is not told."""
+        stamp = self._stamp(frame)
+        return None if stamp is None else stamp - self._origin
+
+    def jump(self, time: Fraction) -> bool:
+        """Go on at a packet at or before `time`, as well as the container can; tell whether that worked."""
+        # The start is before the first frame where that was cut to shape (MP3: encoder delay).
+        stamp = int((time + self._origin) / self._time_base) if time > 0 else 0
+        try:
+            self._container.seek(stamp, stream=self._stream)
+        except av.FFmpegError:
+            return False
+        self._packets = self._demux()
+        self._frames.clear()
+        self._ended = False
+        self._failure = None
+        self._broken_count = 0
+        return True
+
+    def close(self) -> None:
+        """Let go of the container."""
+        self._frames.clear()
+        self._container.close()
+
+    def _select_stream(self) -> av.AudioStream:
+        stream = self._container.streams.best("audio")
+        if not isinstance(stream, av.AudioStream) or stream.codec_context is None:
+            raise UnsupportedMediaError(f"{self._what} holds no audio that can be decoded")
+        for other in self._container.streams:
+            if other.index != stream.index:
+                other.discard = Discard.all  # films and cover art: not even read, where the format allows
+        return stream
+
+    def _first_frame(self) -> av.AudioFrame:
+        frame = self.peek()
+        if frame is None:
+            raise self._input_failure() or UnsupportedMediaError(f"{self._what} holds no audio that can be decoded")
+        return frame
+
+    def _demux(self) -> Iterator[av.Packet[av.AudioStream]]:
+        return self._container.demux(self._stream)
+
+    def _decode_next(self) -> None:
+        """Decode a packet, or note why there are no more."""
+        try:
+            packet = next(self._packets, None)
+        except av.InvalidDataError as error:
+            self._packets = self._demux()
+            self._count_broken(error)
+            return
+        except (av.FFmpegError, OSError) as error:
+            self._end(as_decode_error(error, self._what))
+            return
+        if packet is None:
+            self._end(self._input_failure())
+            return
+        try:
+            frames = packet.decode()
+        except av.EOFError:
+            return
+        except av.FFmpegError as error:
+            self._count_broken(error)
+            return
+        if frames:
+            self._broken_count = 0
+            self._frames.extend(frame for frame in frames if frame.samples)
+
+    def _count_broken(self, error: av.FFmpegError) -> None:
+        self._broken_count += 1
+        if self._broken_count > _MAX_BROKEN:
+            self._end(as_decode_error(error, self._what))
+
+    def _end(self, failure: MediaError | None) -> None:
+        self._ended = True
+        self._failure = failure
+        if failure:
+            # What the decoder still holds came before the damage. Without a failure demux() has flushed it.
+            with suppress(av.FFmpegError):
+                self._frames.extend(self._stream.codec_context.decode(None))
+
+    def _input_failure(self) -> MediaError | None:
+        return self._input.failure if self._input else None
+
+    def _stamp(self, frame: av.AudioFrame) -> Fraction | None:
+        return None if frame.pts is None else frame.pts * self._time_base
+
+
+def _as_fraction(number: AVRational) -> Fraction:
+    return Fraction(number.numerator, number.denominator)
