@@ -1,0 +1,52 @@
+"""Wishes the outside sends into a running renderer: frozen, accepted at the start of a step."""
+
+from dataclasses import dataclass
+
+from .channel import MAIN_FEED, FeedId
+from .stream.topology import Topology
+from .units import ServerTimeUs, TrackId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetTopology:
+    """These players, in these formats, from now on."""
+
+    topology: Topology
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddTrack:
+    """A track that follows the last one without a gap, or takes the place of all that is there."""
+
+    track_id: TrackId
+    replaces: bool = False
+    """Everything else goes, as soon as this one has data: what players hold is cleared, it is heard after the lead."""
+    position_us: int = 0
+    """Where in its medium it begins."""
+    is_live: bool = False
+    feed: FeedId = MAIN_FEED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseQueue:
+    """Nothing follows the last track: when it has ended, drain and finish."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Begin, or go on after `Halt`, at the first frame that has not been heard."""
+
+    start_at: ServerTimeUs | None = None
+    """When that frame is to be heard; never before the lead allows. None: as soon as possible."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Halt:
+    """Nothing more is heard from this instant on; what was not heard by then is kept for `Run`."""
+
+    at: ServerTimeUs | None = None
+    """None: now."""
+
+
+type Command = SetTopology | AddTrack | CloseQueue | Run | Halt
+"""Everything a renderer can be told."""

@@ -1,0 +1,32 @@
+"""The sum of tracks."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from ..channel import FeedId
+from ..formats import Block, Layout
+from .track import Track
+
+
+def mix(tracks: Iterable[Track], feed: FeedId, layout: Layout, start_frame: int, frame_count: int) -> Block:
+    """Return these frames of `feed` in these lanes: the sum of the tracks that have something there.
+
+    A single track passes through as it is, to the bit. The block may be a track's own: not to be changed.
+    """
+    blocks = [
+        block
+        for track in tracks
+        if track.feed == feed and (block := track.read(start_frame, frame_count, layout)) is not None
+    ]
+    match blocks:
+        case []:
+            return np.zeros((frame_count, len(layout)), np.float32)
+        case [block]:
+            return block
+        case [first, *others]:
+            total = first.copy()
+            for block in others:
+                total += block
+            return total
+    raise AssertionError  # a list is empty, has one, or has more

@@ -1,0 +1,353 @@
+"""A group of clients that hear the same: members, what plays, and what they are told about it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+import logging
+
+from ..channel import Channel
+from ..clock import Clock
+from ..errors import CommandRefusedError, FormatError, MediaError
+from ..events import Event, MediumChanged, MediumState, PlaybackEnded, Underrun
+from ..formats import LAYOUT_BY_COUNT, choose_format, choose_mix_rate
+from ..media.request import MediaRequest
+from ..media.source import SourceInfo
+from ..step import Halted, TrackEnded, TrackEvent, TrackStarted, TrackStarved
+from ..stream.chunk import PlayerOutput
+from ..stream.policy import SendPolicy
+from ..stream.topology import PlayerConfig, Topology
+from ..units import US_PER_MS, ClientId, GroupId, ServerTimeUs
+from .client import Client
+from .playback import Item, Playback
+from .runner import Runner
+from .snapshot import GroupSnapshot, MediumSnapshot, PlaybackState
+
+_LOGGER = logging.getLogger(__name__)
+
+_AUDIBLE_STATES = (PlaybackState.PLAYING, PlaybackState.BUFFERING)
+
+
+class ResonateGroup:
+    """Manages the stream of its members. On the loop; nothing here waits for a member."""
+
+    def __init__(
+        self,
+        group_id: GroupId,
+        name: str,
+        *,
+        clock: Clock,
+        render: Runner,
+        media: Runner,
+        policy: SendPolicy,
+        changed: Callable[[], None],
+        emit: Callable[[Event], None],
+    ) -> None:
+        """`changed` is called when the snapshot would be another, `emit` with what happens."""
+        self.group_id = group_id
+        self.name = name
+        self._clock = clock
+        self._render = render
+        self._media = media
+        self._policy = policy
+        self._changed = changed
+        self._emit = emit
+        self._members: dict[ClientId, Client] = {}
+        self._playback: Playback | None = None
+        self._topology = Topology()
+        self._state = PlaybackState.IDLE
+        self._item: Item | None = None
+        """What is heard, or will be next; what is paused."""
+        self._position_us = 0
+        self._position_at = clock.now()
+        self._request_number = 0
+
+    @property
+    def members(self) -> Mapping[ClientId, Client]:
+        """Its clients, in the order of their coming."""
+        return self._members
+
+    @property
+    def is_playing(self) -> bool:
+        """Whether something is heard, or about to be."""
+        return self._state in _AUDIBLE_STATES
+
+    def snapshot(self) -> GroupSnapshot:
+        """Return how it stands."""
+        item = self._item
+        return GroupSnapshot(
+            group_id=self.group_id,
+            name=self.name,
+            members=tuple(self._members),
+            state=self._state,
+            medium=None if item is None else _describe(item),
+            position_us=None if item is None else self._position_us,
+            position_at=None if item is None else self._position_at,
+        )
+
+    # Members
+
+    def add(self, client: Client) -> None:
+        """Take in a client; it hears what plays as soon as it can."""
+        self._members[client.client_id] = client
+        self._inform(client)
+        self._configure()
+        self._changed()
+
+    def remove(self, client: Client) -> None:
+        """Let a client go; nobody else hears a difference."""
+        del self._members[client.client_id]
+        self._drop_player(client)
+        if client.session is not None:
+            client.session.deliver(PlayerOutput(end=True))
+        self._configure()
+        self._changed()
+
+    def client_changed(self, client: Client) -> None:
+        """Take note that a member can hear now or no longer, wishes another format, or plays with another delay."""
+        self._configure()
+        self._changed()
+
+    def session_replaced(self, client: Client) -> None:
+        """Take note that a member lost its connection, or has a new one: nothing of what it was sent is there."""
+        self._drop_player(client)
+        self._inform(client)
+        self._configure()
+        self._changed()
+
+    # Playing
+
+    async def play(self, requests: Sequence[MediaRequest], *, start_at: ServerTimeUs | None = None) -> None:
+        """Play media one after another, without gaps, in place of what plays.
+
+        Returns when the first one is open and about to be heard. Raises MediaError when it cannot be opened; what
+        plays goes on then.
+        """
+        if not requests:
+            raise CommandRefusedError("there is nothing to play")
+        self._request_number += 1
+        number = self._request_number
+        item = Item(requests[0])
+        try:
+            info = await item.open(self._media)
+        except MediaError as err:
+            self._tell_failed(item, err)
+            raise
+        if number != self._request_number:  # another wish came in meanwhile, and wins
+            await self._media.run(item.source.close)
+            return
+        if self._playback is None:
+            self._playback = self._make_playback(info)
+        self._playback.play(item, requests[1:], start_at=start_at)
+        if self._state != PlaybackState.PLAYING:
+            self._move_to(item, item.request.start_us)
+            self._set_state(PlaybackState.BUFFERING)
+
+    async def pause(self) -> None:
+        """Let nothing more be heard; `resume` goes on at the first frame that was not. Again: nothing happens."""
+        if self._state == PlaybackState.PAUSED:
+            return
+        if self._playback is None:
+            raise CommandRefusedError("nothing plays")
+        self._request_number += 1
+        item = self._item
+        if item is not None and item.info is not None and item.info.is_live:
+            await self._close_playback()  # a live source goes on at its edge, not where it was left
+            self._item = item
+        else:
+            self._playback.halt()
+        self._set_state(PlaybackState.PAUSED)
+
+    async def resume(self) -> None:
+        """Go on after `pause`. Raises CommandRefusedError when there is nothing to go on with."""
+        if self.is_playing:
+            return
+        if self._state != PlaybackState.PAUSED or self._item is None:
+            raise CommandRefusedError("nothing is paused")
+        if self._playback is None:
+            await self.play([self._item.request])
+            return
+        self._playback.resume()
+        self._set_state(PlaybackState.BUFFERING)
+
+    async def stop(self) -> None:
+        """End what plays and forget it."""
+        self._request_number += 1
+        await self._close_playback()
+
+    async def seek(self, position_us: int) -> None:
+        """Go on elsewhere in the medium. Raises CommandRefusedError where that is not possible."""
+        item = self._item
+        if self._playback is None or item is None:
+            raise CommandRefusedError("nothing plays")
+        duration_us = None if item.info is None else item.info.duration_us
+        position_us = max(position_us, 0) if duration_us is None else min(max(position_us, 0), duration_us)
+        self._playback.seek(item, position_us)
+        if self._state == PlaybackState.PAUSED:
+            self._move_to(item, position_us)
+            self._changed()
+
+    async def close(self) -> None:
+        """End what plays, for good."""
+        await self.stop()
+
+    # What the playback tells
+
+    def _deliver(self, outputs: Mapping[ClientId, PlayerOutput]) -> None:
+        for client_id, output in outputs.items():
+            client = self._members.get(client_id)
+            if client is not None and client.session is not None:
+                client.session.deliver(output)
+
+    def _report(self, item: Item, event: TrackEvent) -> None:
+        match event:
+            case TrackStarted():
+                self._move_to(item, event.position_us, event.at)
+                if not item.was_heard and item.error is None:
+                    self._tell_medium(item, MediumState.STARTED, event.at)
+                item.was_heard = True
+                self._set_state(PlaybackState.PLAYING)
+            case TrackEnded():
+                if item.was_heard and item.error is None:
+                    self._tell_medium(item, MediumState.ENDED, event.at)
+            case TrackStarved():
+                media_id = item.request.media_id
+                self._emit(Underrun(group_id=self.group_id, media_id=media_id, at=event.at, length_us=event.length_us))
+                if item is self._item:
+                    self._move_to(item, event.position_us, ServerTimeUs(event.at + event.length_us))
+                    self._changed()
+            case Halted():
+                self._move_to(item, event.position_us, event.at)
+                self._changed()
+
+    def _tell_medium(self, item: Item, state: MediumState, at: ServerTimeUs) -> None:
+        self._emit(MediumChanged(group_id=self.group_id, media_id=item.request.media_id, state=state, at=at))
+
+    def _tell_failed(self, item: Item, error: MediaError) -> None:
+        self._emit(
+            MediumChanged(
+                group_id=self.group_id,
+                media_id=item.request.media_id,
+                state=MediumState.FAILED,
+                at=self._clock.now(),
+                error=type(error).__name__,
+                message=str(error),
+            )
+        )
+
+    def _finished(self, playback: Playback) -> None:
+        if playback is not self._playback:
+            return
+        self._playback = None
+        self._item = None
+        self._set_state(PlaybackState.IDLE)
+        self._emit(PlaybackEnded(group_id=self.group_id))
+
+    # Parts
+
+    def _make_playback(self, info: SourceInfo) -> Playback:
+        lists = [client.formats for client in self._members.values() if client.is_player_ready]
+        self._topology = Topology()
+        playback = Playback(
+            mix_rate=choose_mix_rate(info.sample_rate, lists),
+            policy=self._policy,
+            clock=self._clock,
+            render=self._render,
+            media=self._media,
+            deliver=self._deliver,
+            report=self._report,
+            failed=self._tell_failed,
+            finished=self._finished,
+        )
+        self._playback = playback
+        self._configure()
+        return playback
+
+    async def _close_playback(self) -> None:
+        playback, self._playback = self._playback, None
+        self._item = None
+        self._set_state(PlaybackState.IDLE)
+        if playback is not None:
+            await playback.close()
+
+    def _configure(self) -> None:
+        """Tell the playback who hears it, if that is anything new."""
+        if self._playback is None:
+            return
+        players = {}
+        for client in self._members.values():
+            if client.is_player_ready and (config := _player_config(client, self._playback.mix_rate)) is not None:
+                players[client.client_id] = config
+        topology = Topology(players=players)
+        if topology != self._topology:
+            self._topology = topology
+            self._playback.set_topology(topology)
+
+    def _drop_player(self, client: Client) -> None:
+        """Have the playback forget a player, whatever it is told afterwards."""
+        if self._playback is None:
+            return
+        self._playback.forget_player(client.client_id)
+        if client.client_id in self._topology.players:
+            others = {key: config for key, config in self._topology.players.items() if key != client.client_id}
+            self._topology = Topology(players=others)
+            self._playback.set_topology(self._topology)
+
+    def _move_to(self, item: Item, position_us: int, at: ServerTimeUs | None = None) -> None:
+        self._item = item
+        self._position_us = position_us
+        self._position_at = self._clock.now() if at is None else at
+
+    def _set_state(self, state: PlaybackState) -> None:
+        self._state = state
+        for client in self._members.values():
+            self._inform(client)
+        self._changed()
+
+    def _inform(self, client: Client) -> None:
+        """Tell a client what group it is in and what plays."""
+        session = client.session
+        if session is None:
+            return
+        session.group_update(playing=self.is_playing, group_id=self.group_id, name=self.name)
+        session.metadata(self.snapshot().medium, position_us=self._position_us, playing=self.is_playing)
+
+
+def _player_config(client: Client, mix_rate: int) -> PlayerConfig | None:
+    """Return how the streamer is to serve a player; None when there is no way."""
+    hello, state = client.hello, client.state
+    if hello is None or state is None:
+        return None
+    try:
+        stream_format = choose_format(client.formats, preferred=client.preferred_format, mix_rate=mix_rate)
+    except FormatError as err:
+        _LOGGER.warning("%s cannot be played to: %s", client.name, err)
+        return None
+    wait_ms = max(state.min_buffer_ms, state.required_lead_time_ms, 50)
+    return PlayerConfig(
+        channel=Channel(layout=LAYOUT_BY_COUNT[stream_format.channel_count]),
+        format=stream_format,
+        capacity_bytes=client.capacity_bytes,
+        output_delay_us=state.output_delay_ms * US_PER_MS,
+        lead_us=(wait_ms + state.output_delay_ms) * US_PER_MS,
+    )
+
+
+def _describe(item: Item) -> MediumSnapshot:
+    request, info = item.request, item.info
+    medium = MediumSnapshot(
+        media_id=request.media_id,
+        title=request.title,
+        artist=request.artist,
+        album=request.album,
+        mime_type=request.mime_type,
+    )
+    if info is None:
+        return medium
+    return replace(
+        medium,
+        title=request.title or info.title,
+        artist=request.artist or info.artist,
+        album=request.album or info.album,
+        duration_us=info.duration_us,
+        is_live=info.is_live,
+        is_seekable=info.is_seekable,
+    )

@@ -1,0 +1,79 @@
+"""Reads one source ahead, in the media pool, so that a slow disk or network is not heard at once."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from ..media.source import Passage, Source
+from ..step import TrackInput
+from ..units import US_PER_MS, US_PER_S, us_to_frames
+from .runner import Runner
+
+FIRST_READ_US: Final = 100 * US_PER_MS
+"""Short, so that the first sound comes soon."""
+READ_US: Final = 500 * US_PER_MS
+"""Long, so that there are few hops."""
+AHEAD_US: Final = 5 * US_PER_S
+
+
+class Reader:
+    """Keeps up to `AHEAD_US` of a source ready. On the loop; the source itself is only touched in the media pool."""
+
+    def __init__(self, source: Source, *, mix_rate: int, media: Runner, on_data: Callable[[], None]) -> None:
+        """`on_data` is called, on the loop, when there is something new to take."""
+        self.is_ended = False
+        """Nothing follows what can still be taken."""
+        self._source = source
+        self._mix_rate = mix_rate
+        self._media = media
+        self._on_data = on_data
+        self._passages: deque[Passage] = deque()
+        self._frame_count = 0
+        self._is_told = False
+        self._is_stopped = False
+        self._has_room = asyncio.Event()
+
+    @property
+    def has_news(self) -> bool:
+        """Whether `take` would give something."""
+        return bool(self._passages) or (self.is_ended and not self._is_told)
+
+    async def run(self) -> None:
+        """Read to the end, never further ahead than there is room. Raises MediaError where the medium breaks."""
+        length_us = FIRST_READ_US
+        while not self._is_stopped:
+            passage = await self._media.run(self._source.read, us_to_frames(length_us, self._mix_rate))
+            if passage is None or self._is_stopped:
+                return
+            self._passages.append(passage)
+            self._frame_count += len(passage.block)
+            self._on_data()
+            length_us = READ_US
+            while not self._is_stopped and self._frame_count >= us_to_frames(AHEAD_US, self._mix_rate):
+                self._has_room.clear()
+                await self._has_room.wait()
+
+    def take(self, frame_count: int) -> TrackInput:
+        """Return passages of at least `frame_count` frames in all, or what there is."""
+        taken: list[Passage] = []
+        while self._passages and frame_count > 0:
+            passage = self._passages.popleft()
+            self._frame_count -= len(passage.block)
+            frame_count -= len(passage.block)
+            taken.append(passage)
+        self._has_room.set()
+        is_ended = self.is_ended and not self._passages
+        self._is_told = self._is_told or is_ended
+        return TrackInput(passages=tuple(taken), is_ended=is_ended)
+
+    def end(self) -> None:
+        """Say that nothing follows what is there."""
+        if not self._is_stopped:
+            self.is_ended = True
+            self._on_data()
+
+    def stop(self) -> None:
+        """Read no further; what is there can still be taken."""
+        self._is_stopped = True
+        self._has_room.set()
