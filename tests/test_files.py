@@ -1,0 +1,156 @@
+"""What hassfest and HACS would reject, checked offline."""
+
+import json
+from pathlib import Path
+import tomllib
+from typing import Any
+
+import homeassistant.components
+from homeassistant.util import yaml as yaml_util
+import pytest
+
+from tests.checks.code import known_keys, schema_problems, strings, undeclared_components, used_keys
+from tests.checks.manifest import hacs_problems, manifest_problems, png_size, quality_scale_problems
+from tests.checks.texts import action_problems, icon_problems, parity_problems, translation_problems
+
+ROOT = Path(__file__).parents[1]
+INTEGRATION = ROOT / "custom_components" / "resonate"
+COMPONENTS = Path(homeassistant.components.__path__[0])
+LANGUAGES = ("en", "de")
+
+
+def _json(path: Path) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return data
+
+
+def _optional(name: str) -> dict[str, Any]:
+    """Read a file that an integration has only when it needs it."""
+    path = INTEGRATION / name
+    if not path.exists():
+        return {}
+    return _json(path) if path.suffix == ".json" else yaml_util.load_yaml_dict(str(path))
+
+
+def _texts(language: str) -> dict[str, Any]:
+    return _json(INTEGRATION / "translations" / f"{language}.json")
+
+
+def _shell_sources() -> dict[str, str]:
+    """Return the modules that know Home Assistant, by name."""
+    paths = sorted(INTEGRATION.rglob("*.py"))
+    return {
+        str(path.relative_to(INTEGRATION)): path.read_text(encoding="utf-8")
+        for path in paths
+        if INTEGRATION / "core" not in path.parents
+    }
+
+
+def test_manifest() -> None:
+    manifest = _json(INTEGRATION / "manifest.json")
+    assert manifest_problems(manifest, folder=INTEGRATION.name, components=COMPONENTS) == []
+
+
+def test_the_only_integration_here() -> None:
+    folders = [path for path in INTEGRATION.parent.iterdir() if path.is_dir() and path.name != "__pycache__"]
+    assert folders == [INTEGRATION]
+    assert not (INTEGRATION.parent / "__init__.py").exists()
+
+
+def test_every_imported_integration_is_declared() -> None:
+    assert undeclared_components(_shell_sources().values(), _json(INTEGRATION / "manifest.json")) == set()
+
+
+def test_set_up_has_a_schema() -> None:
+    assert schema_problems((INTEGRATION / "__init__.py").read_text(encoding="utf-8")) == []
+
+
+def test_config_flow_is_where_the_manifest_says() -> None:
+    manifest = _json(INTEGRATION / "manifest.json")
+    assert manifest["config_flow"] is (INTEGRATION / "config_flow.py").exists()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_translations(language: str) -> None:
+    assert translation_problems(_texts(language)) == []
+
+
+def test_languages_say_the_same() -> None:
+    assert sorted(path.stem for path in (INTEGRATION / "translations").iterdir()) == sorted(LANGUAGES)
+    assert parity_problems(_texts("en"), _texts("de")) == []
+
+
+def test_actions_are_described_and_have_icons() -> None:
+    assert action_problems(_optional("services.yaml"), _texts("en"), _optional("icons.json")) == []
+
+
+def test_icons() -> None:
+    icons, texts = _optional("icons.json"), _texts("en")
+    assert icon_problems(icons) == []
+    for platform, entities in icons.get("entity", {}).items():
+        assert entities.keys() <= texts.get("entity", {}).get(platform, {}).keys()
+
+
+def test_every_translation_key_in_use_is_translated() -> None:
+    known = known_keys(_texts("en"))
+    flows = {"config_flow.py", "repairs.py"}
+    missing = {
+        f"{name}: {kind} {key}"
+        for name, source in _shell_sources().items()
+        for kind, key in used_keys(source)
+        if (kind == "key" or name in flows) and key not in known[kind]
+    }
+    assert missing == set()
+
+
+def test_every_exception_and_repair_translated_is_in_use() -> None:
+    used = {text for source in _shell_sources().values() for text in strings(source)}
+    texts = _texts("en")
+    unused = {*texts.get("exceptions", {}), *texts.get("issues", {})} - used
+    assert unused == set()
+
+
+def test_quality_scale() -> None:
+    scale = yaml_util.load_yaml_dict(str(INTEGRATION / "quality_scale.yaml"))
+    assert quality_scale_problems(scale) == []
+
+
+@pytest.mark.parametrize(("name", "size"), [("icon.png", 256), ("icon@2x.png", 512)])
+def test_brand(name: str, size: int) -> None:
+    assert png_size((INTEGRATION / "brand" / name).read_bytes()) == (size, size)
+
+
+def test_hacs() -> None:
+    hacs = _json(ROOT / "hacs.json")
+    assert hacs_problems(hacs) == []
+    # What is supported is what is tested.
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+    assert f"homeassistant=={hacs['homeassistant']}" in groups["dev"]
+
+
+def test_one_version_everywhere() -> None:
+    version = _json(INTEGRATION / "manifest.json")["version"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == version
+    assert f"## [{version}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_typed() -> None:
+    assert (INTEGRATION / "py.typed").exists()
+
+
+def test_pins_are_home_assistants() -> None:
+    """What a test instance runs with is what Home Assistant would install."""
+    constraints = dict(
+        line.lower().split("==")
+        for line in (COMPONENTS.parent / "package_constraints.txt").read_text(encoding="utf-8").split()
+        if "==" in line
+    )
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+    pins = [text.lower().split("==") for group in ("core-test", "dev") for text in groups[group] if "==" in text]
+    other = [
+        f"{name}: {version}, Home Assistant {constraints[name]}"
+        for name, version in pins
+        if constraints.get(name, version) != version
+    ]
+    assert other == []
