@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from .media_stream import MediaStream
+
 
 class ByteStream(Protocol):
     """A blocking stream of bytes, read by one media thread. May also offer `seek` and `tell` (then it is seekable)."""
@@ -18,8 +20,9 @@ class ByteStream(Protocol):
         ...
 
 
-type MediaLocation = Path | str | bytes | Callable[[], ByteStream]
-"""A local file; a URL (or whatever FFmpeg opens); the medium itself; or something that opens it when its turn comes."""
+type MediaLocation = Path | str | bytes | Callable[[], ByteStream] | MediaStream
+"""A local file; a URL (or whatever FFmpeg opens); the medium itself; something that opens it when its turn comes; or
+sources that give audio by themselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
