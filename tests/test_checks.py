@@ -154,7 +154,7 @@ def test_good_texts() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "complaint"),
     [
-        ("confg", {"a": "b"}, "not a section"),
+        ("cfg", {"a": "b"}, "not a section"),
         ("exceptions.Bad", {"message": "No"}, "Bad is not a key"),
         ("config.abort.gone", " Gone", "space at an end"),
         ("config.abort.gone", "", "not a text"),
