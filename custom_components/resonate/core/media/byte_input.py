@@ -1,10 +1,13 @@
 """Bytes from the host, as FFmpeg reads them."""
 
 import io
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from ..errors import MediaDecodeError, MediaError
 from .request import ByteStream
+
+_RECENT_BYTES: Final = 131_072  # FFmpeg's own buffer and a page of Ogg: 32 and 65 KiB
+_OGG_FIRST_PAGE: Final = b"OggS\0\x02"  # RFC 3533, 6: version 0, "beginning of stream"
 
 
 @runtime_checkable
@@ -31,14 +34,41 @@ class ByteInput:
         self.failure: MediaError | None = None
         self._stream = stream
         self._rest = b""
+        self._recent = b""
+        self._remaining_bytes: int | None = None
         self._closed = False
 
     def read(self, byte_count: int) -> bytes:
         """Return up to `byte_count` bytes, waiting for at least one; empty at the end, on failure and when closed."""
-        data = self._rest or self._receive(byte_count)
+        if self._remaining_bytes is not None:
+            byte_count = min(byte_count, self._remaining_bytes)
+        data = (self._rest or self._receive(byte_count)) if byte_count else b""
         # More than asked for would be written past the end of FFmpeg's buffer.
-        self._rest = data[byte_count:]
-        return data[:byte_count]
+        data, self._rest = data[:byte_count], data[byte_count:]
+        if self._remaining_bytes is not None:
+            self._remaining_bytes -= len(data)
+        self._recent = (self._recent + data)[-_RECENT_BYTES:]
+        return data
+
+    def unread(self, data: bytes) -> None:
+        """Give `data` again before anything else."""
+        self._rest = data + self._rest
+
+    def end_after(self, byte_count: int | None) -> None:
+        """Let this be the end after `byte_count` more bytes; None: when the stream ends."""
+        self._remaining_bytes = byte_count
+
+    def return_to_link(self) -> bool:
+        """Go back to the beginning of the last Ogg stream that was read of; False when that cannot be done.
+
+        Not where FFmpeg seeks: what was read last is then not what comes before the next bytes.
+        """
+        begin = self._recent.rfind(_OGG_FIRST_PAGE)
+        if begin < 0 or self.seekable():
+            return False
+        self.unread(self._recent[begin:])
+        self._recent = b""
+        return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Go on elsewhere and return the new position; -1 tells FFmpeg that it failed."""

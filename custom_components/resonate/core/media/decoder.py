@@ -14,12 +14,14 @@ import av
 
 from ..errors import MediaError, MediaOpenError
 from ..formats import Block, Layout
+from ..units import US_PER_S
 from .byte_input import ByteInput
 from .failures import describe
-from .frame_reader import FrameReader, Timeouts
+from .frame_reader import FrameReader, Medium, Timeouts
 from .request import MediaRequest
 from .samples import lanes_of, to_block
 from .source import SourceInfo
+from .wave_header import HeaderReader, read_wave_header
 
 # What FFmpeg reads of a stream before it says what it is; the defaults take up to 20 kB of MP3, 6 s of speech.
 _STREAM_OPTIONS: Final = {"probesize": "4096", "analyzeduration": "100000"}
@@ -58,7 +60,7 @@ class Decoder:
 
     def open(self) -> SourceInfo:
         """Open the medium up to its first frame. Raises MediaError."""
-        reader = self._open_reader()
+        reader = FrameReader(self._medium())
         try:
             self._info = self._describe(reader)
         finally:
@@ -96,26 +98,37 @@ class Decoder:
             self._input.close()
         self._close_parked()
 
-    def _open_reader(self) -> FrameReader:
+    def _medium(self) -> Medium:
         location = self._request.location
         what = describe(location)
         match location:
             case Path():
-                return FrameReader(f"file:{location}", what, timeouts=None, options={})
+                return Medium(f"file:{location}", what)
             case str():
                 url = location if _URL.match(location) else f"file:{location}"
                 # PyAV's time-out does not cover seeking, FFmpeg's own does.
-                options = {"rw_timeout": str(round(self._timeouts.read_s * 1e6))}
-                return FrameReader(url, what, timeouts=self._timeouts, options=options)
+                options = {"rw_timeout": str(round(self._timeouts.read_s * US_PER_S))}
+                return Medium(url, what, options=options, timeouts=self._timeouts)
             case bytes():
-                return FrameReader(ByteInput(io.BytesIO(location)), what, timeouts=None, options={})
+                return Medium(ByteInput(io.BytesIO(location)), what)
         try:
             self._input = ByteInput(location())
         except OSError as error:
             raise MediaOpenError(f"{what} could not be opened") from error
         if self._closed:
             self._input.close()
-        return FrameReader(self._input, what, timeouts=None, options=_STREAM_OPTIONS)
+        return self._stream_medium(self._input, what)
+
+    @staticmethod
+    def _stream_medium(byte_input: ByteInput, what: str) -> Medium:
+        if not byte_input.seekable():
+            reader = HeaderReader(byte_input.read)
+            if header := read_wave_header(reader):
+                byte_input.end_after(header.data_bytes)
+                options = {"sample_rate": str(header.sample_rate), "ch_layout": header.channel_layout}
+                return Medium(byte_input, what, header.raw_format, options | _STREAM_OPTIONS)
+            byte_input.unread(reader.seen)
+        return Medium(byte_input, what, options=_STREAM_OPTIONS)
 
     def _describe(self, reader: FrameReader) -> SourceInfo:
         request, frame, tags = self._request, reader.first_frame, reader.tags

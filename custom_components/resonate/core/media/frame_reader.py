@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import av
@@ -27,27 +28,31 @@ class Timeouts(NamedTuple):
     read_s: float = 10.0
 
 
+class Medium(NamedTuple):
+    """What FFmpeg is to open, and how."""
+
+    file: str | ByteInput
+    what: str
+    """What errors call it."""
+    format: str | None = None
+    """FFmpeg finds out by itself."""
+    options: Mapping[str, str] = MappingProxyType({})
+    timeouts: Timeouts | None = None
+
+
 class FrameReader:
     """Reads the best audio stream of a medium. Blocking, owned by one thread at a time, `close` included."""
 
-    def __init__(
-        self, file: str | ByteInput, what: str, *, timeouts: Timeouts | None, options: Mapping[str, str]
-    ) -> None:
-        """Open `file` up to its first frame; errors call it `what`. Raises MediaError."""
-        self._what = what
-        self._input = file if isinstance(file, ByteInput) else None
+    def __init__(self, medium: Medium) -> None:
+        """Open `medium` up to its first frame. Raises MediaError."""
+        self._medium = medium
+        self._input = medium.file if isinstance(medium.file, ByteInput) else None
         self._frames: deque[av.AudioFrame] = deque()
         self._ended = False
         self._failure: MediaError | None = None
         self._broken_count = 0
+        self._open()
         try:
-            self._container = av.open(file, "r", options=dict(options), timeout=timeouts)
-        except (av.FFmpegError, OSError, ValueError) as error:
-            raise self._input_failure() or as_open_error(error, what) from error
-        try:
-            self._stream = self._select_stream()
-            self._packets = self._demux()
-            self._time_base = _as_fraction(self._stream.time_base)
             self.first_frame = self._first_frame()
             self._origin = self._stamp(self.first_frame) or Fraction(0)
         except BaseException:
@@ -90,8 +95,10 @@ class FrameReader:
 
     def jump(self, time: Fraction) -> bool:
         """Go on at a packet at or before `time`, as well as the container can; tell whether that worked."""
-        # The start is before the first frame where that was cut to shape (MP3: encoder delay).
-        stamp = int((time + self._origin) / self._time_base) if time > 0 else 0
+        # After a seek FFmpeg tells wrong times for FLAC in Ogg. And the start is before the first frame where that was
+        # cut to shape (MP3: encoder delay).
+        from_start = time <= 0 or self._codec == ("ogg", "flac")
+        stamp = 0 if from_start else int((time + self._origin) / self._time_base)
         try:
             self._container.seek(stamp, stream=self._stream)
         except av.FFmpegError:
@@ -108,11 +115,30 @@ class FrameReader:
         self._frames.clear()
         self._container.close()
 
-    def _select_stream(self) -> av.AudioStream:
-        stream = self._container.streams.best("audio")
+    def _open(self) -> None:
+        file, what, container_format, options, timeouts = self._medium
+        try:
+            container = av.open(file, "r", format=container_format, options=dict(options), timeout=timeouts)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            if failure := self._input_failure():
+                raise failure from None
+            raise as_open_error(error, what) from error
+        try:
+            self._stream = self._select_stream(container)
+        except BaseException:
+            container.close()
+            raise
+        self._container = container
+        self._codec = (container.format.name, self._stream.codec_context.name)
+        self._time_base = _as_fraction(self._stream.time_base)
+        self._packets = self._demux()
+        self._has_decoded = False
+
+    def _select_stream(self, container: av.container.InputContainer) -> av.AudioStream:
+        stream = container.streams.best("audio")
         if not isinstance(stream, av.AudioStream) or stream.codec_context is None:
-            raise UnsupportedMediaError(f"{self._what} holds no audio that can be decoded")
-        for other in self._container.streams:
+            raise self._no_audio()
+        for other in container.streams:
             if other.index != stream.index:
                 other.discard = Discard.all  # films and cover art: not even read, where the format allows
         return stream
@@ -120,8 +146,11 @@ class FrameReader:
     def _first_frame(self) -> av.AudioFrame:
         frame = self.peek()
         if frame is None:
-            raise self._input_failure() or UnsupportedMediaError(f"{self._what} holds no audio that can be decoded")
+            raise self._no_audio()
         return frame
+
+    def _no_audio(self) -> MediaError:
+        return UnsupportedMediaError(f"{self._medium.what} holds no audio that can be decoded")
 
     def _demux(self) -> Iterator[av.Packet[av.AudioStream]]:
         return self._container.demux(self._stream)
@@ -134,8 +163,11 @@ class FrameReader:
             self._packets = self._demux()
             self._count_broken(error)
             return
+        except av.PatchWelcomeError as error:
+            self._follow_link(error)
+            return
         except (av.FFmpegError, OSError) as error:
-            self._end(as_decode_error(error, self._what))
+            self._end(as_decode_error(error, self._medium.what))
             return
         if packet is None:
             self._end(self._input_failure())
@@ -149,20 +181,38 @@ class FrameReader:
             return
         if frames:
             self._broken_count = 0
+            self._has_decoded = True
+            # The first MP3 frame of another rate still carries the old one.
+            frames[-1].sample_rate = self._stream.codec_context.sample_rate
             self._frames.extend(frame for frame in frames if frame.samples)
+
+    def _follow_link(self, error: av.FFmpegError) -> None:
+        """Go on where a chained Ogg stream changes its format, which FFmpeg refuses: a medium of its own begins there."""
+        if not (self._has_decoded and self._input and self._input.return_to_link()):
+            self._end(as_decode_error(error, self._medium.what))
+            return
+        self._flush()
+        self._container.close()
+        try:
+            self._open()
+        except MediaError as failure:
+            self._end(failure)
 
     def _count_broken(self, error: av.FFmpegError) -> None:
         self._broken_count += 1
         if self._broken_count > _MAX_BROKEN:
-            self._end(as_decode_error(error, self._what))
+            self._end(as_decode_error(error, self._medium.what))
 
     def _end(self, failure: MediaError | None) -> None:
         self._ended = True
         self._failure = failure
         if failure:
-            # What the decoder still holds came before the damage. Without a failure demux() has flushed it.
-            with suppress(av.FFmpegError):
-                self._frames.extend(self._stream.codec_context.decode(None))
+            self._flush()
+
+    def _flush(self) -> None:
+        """Take what the decoder still holds, for it came before the damage. At a proper end demux() has done so."""
+        with suppress(av.FFmpegError):
+            self._frames.extend(self._stream.codec_context.decode(None))
 
     def _input_failure(self) -> MediaError | None:
         return self._input.failure if self._input else None

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 import av
 import av.audio.layout
+from av.audio.plane import AudioPlane
 import numpy as np
 import numpy.typing as npt
 
@@ -48,7 +49,8 @@ def to_block(frame: av.AudioFrame, columns: tuple[int, ...] | None = None) -> Bl
     """Return the samples of `frame` as a block of its own; integers of up to 24 bits and floats without loss."""
     sample_format = _SAMPLE_FORMATS[frame.format.packed.name]
     frame_count, channel_count = frame.samples, frame.layout.nb_channels
-    planes = frame.planes
+    # Not `frame.planes`: it fails for eight of them (PyAV 19 looks for a ninth).
+    planes = [AudioPlane(frame, index) for index in range(channel_count if frame.format.is_planar else 1)]
     block = np.empty((frame_count, len(columns) if columns else channel_count), dtype=np.float32)
     if frame.format.is_planar:
         for lane, column in enumerate(columns or range(channel_count)):
