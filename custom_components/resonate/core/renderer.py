@@ -6,6 +6,7 @@ are sent what they can take. Render pool only: never waits, never looks at a clo
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Final, assert_never
 
 from .audio.resample import make_resampler
@@ -57,7 +58,8 @@ class Renderer:
         """Heard, and still needed by whatever settles before it starts."""
         self._audible: set[TrackId] = set()
         """Tracks that have been told to be heard."""
-        self._replacement: Track | None = None
+        self._coming: list[Track] = []
+        """Take the place of all of them once the first has something to be heard."""
         self._is_closed = False
         self._timeline: Timeline | None = None
         """None while nothing runs."""
@@ -128,11 +130,12 @@ class Renderer:
         )
         self._is_closed = False
         if command.replaces:
-            self._replacement = track
+            self._coming = [track]
             return
-        if self._tracks:
-            track.move(self._tracks[-1].end_frame)
-        self._tracks.append(track)
+        line = self._coming or self._tracks
+        if line:
+            track.move(line[-1].end_frame)
+        line.append(track)
         if self._is_flushed:
             self._is_flushed = False
             self._streamer.go_on(self._head_frame)
@@ -159,21 +162,19 @@ class Renderer:
     # Data
 
     def _take(self, inputs: Mapping[TrackId, TrackInput]) -> None:
-        tracks = self._tracks if self._replacement is None else [*self._tracks, self._replacement]
-        for track in tracks:
+        for track in [*self._tracks, *self._coming]:
             if (given := inputs.get(track.track_id)) is not None:
                 for passage in given.passages:
                     track.write(passage)
                 track.is_ended = track.is_ended or given.is_ended
-        for before, after in zip(self._tracks, self._tracks[1:], strict=False):
-            after.move(before.end_frame)
+        for line in (self._tracks, self._coming):
+            for before, after in pairwise(line):
+                after.move(before.end_frame)
 
     def _replace(self, now: ServerTimeUs) -> None:
-        """Let the replacement take over once it has something to be heard."""
-        track = self._replacement
-        if track is None or not self._has_enough(track):
+        """Let what is coming take over once it has something to be heard."""
+        if not self._coming or not self._has_enough(self._coming[0]):
             return
-        self._replacement = None
         if self._timeline is not None:
             self._tell_heard(self._timeline, now)
             self._head_frame = self._first_unheard(self._timeline, now)
@@ -181,8 +182,9 @@ class Renderer:
             TrackEnded(track_id=gone.track_id, at=now) for gone in self._tracks if gone.track_id in self._audible
         ]
         self._audible.clear()
-        self._tracks, self._past = [track], []
-        track.move(self._head_frame)
+        self._tracks, self._coming, self._past = self._coming, [], []
+        self._tracks[0].move(self._head_frame)
+        self._take({})
         self._is_flushed = False
         if self._timeline is not None:
             self._timeline = self._anchored(now, None)
@@ -314,7 +316,7 @@ class Renderer:
         return self._is_closed and all(track.is_ended for track in self._tracks)
 
     def _is_drained(self, now: ServerTimeUs) -> bool:
-        return self._timeline is not None and self._is_closed and not self._tracks and self._replacement is None
+        return self._timeline is not None and self._is_closed and not self._tracks and not self._coming
 
     def _available_frame(self) -> int:
         """Return the first frame that no track has anything for yet."""
@@ -337,15 +339,14 @@ class Renderer:
         wanted = {
             track.track_id: from_frame + ahead_frames - track.end_frame for track in self._tracks if not track.is_ended
         }
-        if self._replacement is not None and not self._replacement.is_ended:
-            wanted[self._replacement.track_id] = ahead_frames - self._replacement.frame_count
+        for track in self._coming:
+            if not track.is_ended:
+                wanted[track.track_id] = ahead_frames - (track.end_frame - self._coming[0].start_frame)
         return {track_id: frame_count for track_id, frame_count in wanted.items() if frame_count > 0}
 
     def _hungry(self) -> frozenset[TrackId]:
         """Return the tracks without whose next data there is nothing to do soon."""
-        hungry = set()
-        if self._replacement is not None:
-            hungry.add(self._replacement.track_id)
+        hungry = {self._coming[0].track_id} if self._coming else set()
         enough_frames = us_to_frames(2 * BATCH_US if self._run is None else PREBUFFER_US, self.mix_rate)
         if (track := self._unended) is not None and self._available_frame() - self._head_frame < enough_frames:
             hungry.add(track.track_id)

@@ -20,17 +20,18 @@ class ByteStream(Protocol):
         ...
 
 
-type MediaLocation = Path | str | bytes | Callable[[], ByteStream] | MediaStream
-"""A local file; a URL (or whatever FFmpeg opens); the medium itself; something that opens it when its turn comes; or
-sources that give audio by themselves."""
+type MediaLocation = Path | str | bytes | Callable[[], ByteStream]
+"""A local file; a URL (or whatever FFmpeg opens); the medium itself; or something that opens it when its turn comes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaRequest:
     """A medium to play."""
 
-    location: MediaLocation = field(repr=False)
+    location: MediaLocation = field(default=b"", repr=False)
     """Kept out of logs: URLs carry tokens."""
+    stream: MediaStream | None = None
+    """Sources that give audio by themselves; then the location does not count."""
     media_id: str = ""
     """What the asker calls it; told back in events."""
     title: str | None = None
