@@ -85,8 +85,11 @@ def pack(samples: Samples, bit_depth: int) -> bytes:
     if bit_depth != 24:
         return samples.astype(f"<i{bit_depth // 8}", copy=False).tobytes()
     wide = np.ascontiguousarray(samples, "<i4").view(np.uint8).reshape(-1, 4)
-    # Made contiguous first: `tobytes` of a strided array holds the interpreter lock, and is slow.
-    return np.ascontiguousarray(wide[:, :3]).tobytes()
+    # Byte by byte: `tobytes` of a strided array holds the interpreter lock, a strided copy of three is slow.
+    packed = np.empty((len(wide), 3), np.uint8)
+    for byte in range(3):
+        packed[:, byte] = wide[:, byte]
+    return packed.tobytes()
 
 
 def unpack(data: bytes, bit_depth: int, channel_count: int) -> Block:
@@ -96,8 +99,10 @@ def unpack(data: bytes, bit_depth: int, channel_count: int) -> Block:
     if channel_count < 1 or len(data) % frame_bytes:
         raise FormatError(f"{len(data)} bytes are no whole frames of {frame_bytes}")
     if bit_depth == 24:
-        wide = np.zeros((len(data) // 3, 4), np.uint8)
-        wide[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
+        packed = np.frombuffer(data, np.uint8).reshape(-1, 3)
+        wide = np.zeros((len(packed), 4), np.uint8)
+        for byte in range(3):
+            wide[:, byte + 1] = packed[:, byte]
         integers: npt.NDArray[np.integer] = wide.view("<i4")
         bit_depth = 32
     else:

@@ -11,7 +11,11 @@ from ..formats import StreamFormat
 from .base import require_fit
 
 _PACKETS_PER_S: Final = 40
-_LEVEL: Final = 5
+"""25 ms, as PCM: on the air after 25 ms instead of FFmpeg's 96, and a frame that comes late is a small hole. Measured
+on a synthetic mix, it costs no bytes (48.5 % of PCM against 51.9, at 44.1 kHz and 16 bit) and 0.3 ms per second."""
+_LEVEL: Final = 3
+"""Measured there, in ms per second of stereo and % of PCM: level 0 1.1 and 50.3, 2 1.2 and 49.6, 3 1.2 and 48.5,
+5 1.2 and 48.6, 8 2.2 and 48.5. Prediction of order 6 is also easier on small decoders than the 8 of level 5."""
 _HEADER_START: Final = b"fLaC" + bytes((0x80, 0, 0, 34))
 """Stream marker, then the head of the only metadata block: last one, STREAMINFO, 34 bytes. Source: RFC 9639, 8."""
 
