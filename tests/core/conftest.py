@@ -3,6 +3,13 @@
 from pathlib import Path
 import sys
 
+from hypothesis import settings
+
 _INTEGRATION = str(Path(__file__).parents[2] / "custom_components" / "resonate")
 if _INTEGRATION not in sys.path:
     sys.path.append(_INTEGRATION)  # appended: in front, the integration's select.py would shadow the library's
+
+# No deadlines: they measure the machine. `--hypothesis-profile=thorough` looks longer.
+settings.register_profile("usual", deadline=None, max_examples=50)
+settings.register_profile("thorough", deadline=None, max_examples=2000)
+settings.load_profile("usual")
