@@ -8,6 +8,7 @@ ResonateError
   FormatError              no common format, or sizes that do not fit
   ProtocolError
     RemoteProtocolError    the peer broke the rules: its session ends, nobody else's
+      RefusedError         it was turned away at its first message; carries what is to be said before closing
     LocalProtocolError     we did: a bug
   SessionError
     SessionLostError       the connection ended
@@ -47,6 +48,15 @@ class ProtocolError(ResonateError):
 
 class RemoteProtocolError(ProtocolError):
     """The peer broke a rule of the wire; its session ends."""
+
+
+class RefusedError(RemoteProtocolError):
+    """The peer is turned away at its first message; `reply` is to be sent before the connection is closed."""
+
+    def __init__(self, message: str, *, reply: str) -> None:
+        """Say why, and what the peer is to be told."""
+        super().__init__(message)
+        self.reply = reply
 
 
 class LocalProtocolError(ProtocolError):
