@@ -118,7 +118,9 @@ class Rig:
         self._commands += commands
 
     def set_players(self, players: Mapping[str, PlayerConfig]) -> None:
-        """Have the next step take these players."""
+        """Have the next step take these players; one that comes back has nothing of what it had."""
+        for name, heard in self.heard.items():
+            heard.is_empty = heard.is_empty or name not in players
         self.tell(SetTopology(topology=topology(**players)))
 
     def add(self, block: Block, *, replaces: bool = False, is_endless: bool = False, **values: object) -> TrackId:

@@ -5,14 +5,15 @@ is over ends, what has become audible is told, starving tracks are padded, pipel
 are sent what they can take. Render pool only: never waits, never looks at a clock.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import Final, assert_never
 
 from .audio.resample import make_resampler
+from .channel import Channel
 from .codecs.registry import make_encoder
 from .commands import AddTrack, CloseQueue, Command, Halt, Run, SetTopology
-from .formats import Block
+from .formats import Block, StreamFormat
 from .mix.mixer import mix
 from .mix.track import Track
 from .step import Halted, StepResult, TrackEnded, TrackEvent, TrackInput, TrackStarted, TrackStarved
@@ -71,6 +72,11 @@ class Renderer:
         self._halt_at: ServerTimeUs | None = None
         self._events: list[TrackEvent] = []
         self._outputs: dict[ClientId, PlayerOutput] = {}
+
+    @property
+    def pipelines(self) -> Collection[tuple[Channel, StreamFormat]]:
+        """What is being rendered: one for each channel and format in use."""
+        return self._streamer.pipelines.keys()
 
     def step(self, inputs: Mapping[TrackId, TrackInput], commands: Sequence[Command], now: ServerTimeUs) -> StepResult:
         """Do all that is due at `now`. Blocking; one step at a time; nothing else may be called meanwhile."""

@@ -149,9 +149,8 @@ class Playback:
         self._finished(self)
 
     async def _step_on(self) -> None:
-        result = self.last
-        while not result.is_finished:
-            inputs = self._take(result.wanted)
+        while True:
+            inputs = self._take(self.last.wanted)
             commands, self._commands = self._commands, []
             is_closing = self._is_closing
             self._is_stepping = True
@@ -162,7 +161,7 @@ class Playback:
                 self._tell(event)
             self._deliver({key: output for key, output in result.outputs.items() if key not in self._stale})
             self._stale.clear()
-            if is_closing:
+            if is_closing or result.is_finished:
                 return
             await self._wait(result)
 

@@ -156,7 +156,7 @@ class Pipeline:
         joined = self._pending[0] if len(self._pending) == 1 else np.concatenate(self._pending)
         self._pending = [joined[frame_count:]] if len(joined) > frame_count else []
         self._pending_frames -= frame_count
-        samples = quantise(joined[:frame_count], self.format.bit_depth, self._index)
+        samples = quantise(joined[:frame_count], self._encoder.bit_depth, self._index)
         packet_frames = self._encoder.frame_count
         for at in range(0, frame_count, packet_frames):
             packet = samples[at : at + packet_frames]

@@ -41,7 +41,9 @@ class _Subscriber:
         """Number of the pipeline's chunk that it is sent next."""
         self.not_before: ServerTimeUs | None = None
         """It is sent no chunk that starts earlier; None once it has had one."""
-        self.is_started = False
+        self.has_stream = False
+        """It has been told a format, this one or an earlier one."""
+        self.knows_format = False
         """It has been told the format of what comes."""
 
     def adopt(self, config: PlayerConfig) -> None:
@@ -54,7 +56,6 @@ class _Subscriber:
         self.pipeline = pipeline
         self.number = pipeline.first_number
         self.not_before = not_before
-        self.is_started = False
 
     def next_chunk(self) -> Chunk | None:
         """Return the chunk to be sent next, stepping over those that start too early for it."""
@@ -110,25 +111,23 @@ class Streamer:
 
     def restart(self, timeline: Timeline, frame: int) -> dict[ClientId, PlayerOutput]:
         """Drop what players hold and go on at `frame` of a new timeline; their formats stay."""
-        cleared = {}
         for pipeline in self._pipelines.values():
             pipeline.forget_all()
-        for player_id, subscriber in self._subscribers.items():
+        for subscriber in self._subscribers.values():
             subscriber.buffer.clear()
-            if subscriber.is_started:
-                cleared[player_id] = PlayerOutput(clear=True)
-        started = [subscriber for subscriber in self._subscribers.values() if subscriber.is_started]
         self.start(timeline, frame)
-        for subscriber in started:
-            subscriber.is_started = True
-        return cleared
+        return {
+            player_id: PlayerOutput(clear=True)
+            for player_id, subscriber in self._subscribers.items()
+            if subscriber.has_stream
+        }
 
     def stop(self) -> dict[ClientId, PlayerOutput]:
         """End every stream and forget every player; encoders go."""
         ended = {
             player_id: PlayerOutput(end=True)
             for player_id, subscriber in self._subscribers.items()
-            if subscriber.is_started
+            if subscriber.has_stream
         }
         self._timeline = None
         self._subscribers.clear()
@@ -221,6 +220,7 @@ class Streamer:
             if goes_on is None or goes_on <= now:
                 goes_on = ServerTimeUs(now + config.lead_us + START_MARGIN_US)
             subscriber.attach(self._pipeline(config, goes_on), goes_on)
+            subscriber.knows_format = False
 
     def _pipeline(self, config: PlayerConfig, first_at: ServerTimeUs) -> Pipeline:
         """Return the pipeline of this channel and format; a new one starts where it is needed first."""
@@ -266,7 +266,7 @@ def _fill(
     if not chunks:
         return None, retry_at
     start: StreamStart | None = None
-    if not subscriber.is_started:
-        subscriber.is_started = True
+    if not subscriber.knows_format:
+        subscriber.knows_format = subscriber.has_stream = True
         start = subscriber.pipeline.start_payload
     return PlayerOutput(start=start, chunks=tuple(chunks)), retry_at
