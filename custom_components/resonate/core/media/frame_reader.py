@@ -20,6 +20,10 @@ from .tags import Tags, read_tags
 
 _MAX_BROKEN: Final = 1_000  # packets on end that give no frame: 25 s of MP3
 
+# Where a container begins: in MP4 the encoder's delay lies before 0 and must be decoded; MP3 and ADTS refuse that.
+_START_STAMPS: Final = (-(2**40), 0)
+_MAX_STAMP: Final = 2**62  # FFmpeg's are 64 bits wide
+
 
 class Timeouts(NamedTuple):
     """How long FFmpeg waits for a URL, seconds. Nothing can interrupt it, so `close` takes as long at worst."""
@@ -95,13 +99,10 @@ class FrameReader:
 
     def jump(self, time: Fraction) -> bool:
         """Go on at a packet at or before `time`, as well as the container can; tell whether that worked."""
-        # After a seek FFmpeg tells wrong times for FLAC in Ogg. And the start is before the first frame where that was
-        # cut to shape (MP3: encoder delay).
+        # After a seek FFmpeg tells wrong times for FLAC in Ogg.
         from_start = time <= 0 or self._codec == ("ogg", "flac")
-        stamp = 0 if from_start else int((time + self._origin) / self._time_base)
-        try:
-            self._container.seek(stamp, stream=self._stream)
-        except av.FFmpegError:
+        stamps = _START_STAMPS if from_start else (min(int((time + self._origin) / self._time_base), _MAX_STAMP),)
+        if not any(self._seek(stamp) for stamp in stamps):
             return False
         self._packets = self._demux()
         self._frames.clear()
@@ -121,7 +122,7 @@ class FrameReader:
             container = av.open(file, "r", format=container_format, options=dict(options), timeout=timeouts)
         except (av.FFmpegError, OSError, ValueError) as error:
             if failure := self._input_failure():
-                raise failure from None
+                raise failure from failure.__cause__
             raise as_open_error(error, what) from error
         try:
             self._stream = self._select_stream(container)
@@ -133,6 +134,13 @@ class FrameReader:
         self._time_base = _as_fraction(self._stream.time_base)
         self._packets = self._demux()
         self._has_decoded = False
+
+    def _seek(self, stamp: int) -> bool:
+        try:
+            self._container.seek(stamp, stream=self._stream)
+        except av.FFmpegError:
+            return False
+        return True
 
     def _select_stream(self, container: av.container.InputContainer) -> av.AudioStream:
         stream = container.streams.best("audio")
@@ -174,8 +182,6 @@ class FrameReader:
             return
         try:
             frames = packet.decode()
-        except av.EOFError:
-            return
         except av.FFmpegError as error:
             self._count_broken(error)
             return
@@ -187,7 +193,7 @@ class FrameReader:
             self._frames.extend(frame for frame in frames if frame.samples)
 
     def _follow_link(self, error: av.FFmpegError) -> None:
-        """Go on where a chained Ogg stream changes its format, which FFmpeg refuses: a medium of its own begins there."""
+        """Go on where a chained Ogg stream changes its format, which FFmpeg refuses: as a medium of its own."""
         if not (self._has_decoded and self._input and self._input.return_to_link()):
             self._end(as_decode_error(error, self._medium.what))
             return
@@ -195,8 +201,8 @@ class FrameReader:
         self._container.close()
         try:
             self._open()
-        except MediaError as failure:
-            self._end(failure)
+        except MediaError:
+            self._end(as_decode_error(error, self._medium.what))
 
     def _count_broken(self, error: av.FFmpegError) -> None:
         self._broken_count += 1
