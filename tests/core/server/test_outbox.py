@@ -22,7 +22,7 @@ def pack(chunk: Chunk) -> bytes:
 
 
 def make_outbox(clock: FakeClock, *, is_masking: bool = False) -> Outbox:
-    return Outbox(clock, is_masking=is_masking, pack=pack)
+    return Outbox(clock, is_masking=is_masking, pack=pack, is_streaming=lambda: True)
 
 
 def at_any_time(text: str) -> Stamped:
@@ -74,6 +74,27 @@ def test_a_reply_is_stamped_after_all_else_was_made(clock: FakeClock) -> None:
 
     outbox.mark(slow)
     assert payloads(outbox.take(ROOM)) == [b"reply 1007", b"start 1000"]
+
+
+def test_our_hello_leaves_before_everything(clock: FakeClock) -> None:
+    outbox = make_outbox(clock)
+    outbox.reply(at_any_time("reply"))
+    outbox.say("state")
+    outbox.greet("hello")
+    assert payloads(outbox.take(ROOM)) == [b"hello", b"reply", b"state"]
+
+
+def test_what_is_no_longer_due_does_not_leave(clock: FakeClock) -> None:
+    is_streaming = False
+    outbox = Outbox(clock, is_masking=False, pack=pack, is_streaming=lambda: is_streaming)
+    outbox.reply(lambda now: None)
+    outbox.mark(lambda now: None)
+    outbox.play(make_chunk(2_000))
+    assert outbox.take(ROOM) == b""
+    assert (outbox.dropped_chunk_count, outbox.sent_bytes, outbox.queued_us) == (1, 0, 0)
+    is_streaming = True
+    outbox.play(make_chunk(2_000))
+    assert len(payloads(outbox.take(ROOM))) == 1
 
 
 def test_no_more_than_there_is_room_for_but_replies_and_messages_always(clock: FakeClock) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import time
 from typing import Final
 
+from ..clock import Clock, Timer
 from ..units import US_PER_S, ServerTimeUs
 
 ORIGIN_US: Final = 60 * US_PER_S
@@ -59,3 +60,31 @@ class LoopTimer:
             self._callback()
         else:  # as in sleep_until
             self._handle = self._set()
+
+
+class Alarm:
+    """One call to come, at the earliest instant that was asked for."""
+
+    def __init__(self, clock: Clock, callback: Callable[[], object]) -> None:
+        """Set nothing yet."""
+        self._clock = clock
+        self._callback = callback
+        self._at: ServerTimeUs | None = None
+        self._timer: Timer | None = None
+
+    def set(self, at: ServerTimeUs) -> None:
+        """Have the call come at `at`, unless it comes sooner."""
+        if self._at is None or at < self._at:
+            self.stop()
+            self._at = at
+            self._timer = self._clock.call_at(at, self._fire)
+
+    def stop(self) -> None:
+        """Have no call come."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._at = self._timer = None
+
+    def _fire(self) -> None:
+        self._at = self._timer = None
+        self._callback()

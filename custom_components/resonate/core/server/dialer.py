@@ -95,6 +95,10 @@ class Target:
         self.wake = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
 
+    def answered_by(self, client_id: ClientId) -> None:
+        """Take note of who is there."""
+        self.client_id = client_id
+
 
 class Dialer:
     """Keeps a connection to every client it was told of. On the loop."""

@@ -14,23 +14,30 @@ MAX_ENTRIES: Final = 4096  # protocol.md 20.2
 MAX_QUEUED_US: Final = 20 * US_PER_S
 """The longest horizon (10 s) and as much again: who is further behind is not coming back."""
 
-type Stamped = Callable[[ServerTimeUs], str]
-"""A message that carries the instant at which it is written."""
+type Stamped = Callable[[ServerTimeUs], str | None]
+"""Makes a message that carries the instant at which it is written; None when it is no longer due by then."""
 
 
 class Outbox:
-    """Clock replies first, then commands and state, then the stream in its own order (protocol.md 20.2).
+    """Our hello first, then clock replies, then commands and state, then the stream in its order (protocol.md 20.2).
 
     Sans-IO: `take` gives the bytes of one write. A chunk is framed once for all players that hear it: plain for those
     who dialled us, masked for those we dialled; a fresh random key masks each frame.
     """
 
-    def __init__(self, clock: Clock, *, is_masking: bool, pack: Callable[[Chunk], bytes]) -> None:
-        """`pack` makes the message of a chunk; what it returns must not depend on who gets it."""
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        is_masking: bool,
+        pack: Callable[[Chunk], bytes],
+        is_streaming: Callable[[], bool],
+    ) -> None:
+        """`pack` makes the message of a chunk, which must not depend on who gets it; chunks need a stream to be in."""
         self.sent_bytes = 0
         """Audio handed out, codec data alone."""
         self.dropped_chunk_count = 0
-        """Chunks that were in the past before they could be written."""
+        """Chunks that were in the past, or out of a stream, before they could be written."""
         self.queued_us = 0
         """Audio that waits."""
         self.queued_bytes = 0
@@ -38,6 +45,8 @@ class Outbox:
         self._is_masking = is_masking
         self._wire_key = "masked" if is_masking else "plain"
         self._pack = pack
+        self._is_streaming = is_streaming
+        self._greetings: list[str] = []
         self._replies: list[Stamped] = []
         self._messages: deque[str] = deque()
         self._is_ping_due = False
@@ -45,7 +54,7 @@ class Outbox:
 
     def __bool__(self) -> bool:
         """Whether anything waits."""
-        return bool(self._replies or self._messages or self._stream or self._is_ping_due)
+        return bool(self._replies or self._messages or self._stream or self._greetings or self._is_ping_due)
 
     @property
     def is_over_limit(self) -> bool:
@@ -53,8 +62,12 @@ class Outbox:
         count = len(self._replies) + len(self._messages) + len(self._stream)
         return count > MAX_ENTRIES or self.queued_us > MAX_QUEUED_US
 
+    def greet(self, message: str) -> None:
+        """Add our hello: nothing may leave before it."""
+        self._greetings.append(message)
+
     def reply(self, message: Stamped) -> None:
-        """Add a clock reply: before everything else, stamped as it is written."""
+        """Add a clock reply: stamped as it is written."""
         self._replies.append(message)
 
     def say(self, message: str) -> None:
@@ -85,37 +98,40 @@ class Outbox:
 
         Replies and messages are small and leave whatever the room.
         """
-        parts: list[bytes] = []
-        if self._is_ping_due:
-            self._is_ping_due = False
-            parts.append(self._frame(Opcode.PING, b""))
+        parts = [self._frame(Opcode.PING, b"")] if self._is_ping_due else []
+        self._is_ping_due = False
         while self._messages:
-            parts.append(self._frame(Opcode.TEXT, self._messages.popleft().encode()))
+            parts.append(self._text(self._messages.popleft()))
         room_bytes -= sum(map(len, parts))
         while self._stream and room_bytes > 0:
-            if (part := self._next_of_stream()) is not None:
-                parts.append(part)
-                room_bytes -= len(part)
+            part = self._next_of_stream()
+            parts.append(part)
+            room_bytes -= len(part)
         # Made last and put first: their stamp is to be as late as can be.
-        replies = [self._frame(Opcode.TEXT, reply(self._clock.now()).encode()) for reply in self._replies]
+        first = [self._text(greeting) for greeting in self._greetings]
+        first += [self._text(reply(self._clock.now())) for reply in self._replies]
+        self._greetings.clear()
         self._replies.clear()
-        return b"".join(replies + parts)
+        return b"".join(first + parts)
 
-    def _next_of_stream(self) -> bytes | None:
+    def _next_of_stream(self) -> bytes:
         entry = self._stream.popleft()
         now = self._clock.now()
         if not isinstance(entry, Chunk):
-            return self._frame(Opcode.TEXT, entry(now).encode())
+            return self._text(entry(now))
         self.queued_us -= entry.duration_us
         self.queued_bytes -= len(entry.data)
-        if entry.end <= now:
+        if entry.end <= now or not self._is_streaming():
             self.dropped_chunk_count += 1
-            return None
+            return b""
         self.sent_bytes += len(entry.data)
         framed = entry.wire.get(self._wire_key)
         if framed is None:
             framed = entry.wire[self._wire_key] = self._frame(Opcode.BINARY, self._pack(entry))
         return framed
+
+    def _text(self, message: str | None) -> bytes:
+        return b"" if message is None else self._frame(Opcode.TEXT, message.encode())
 
     def _frame(self, opcode: Opcode, payload: bytes) -> bytes:
         return make_frame(opcode, payload, is_masking=self._is_masking)

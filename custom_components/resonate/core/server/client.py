@@ -1,0 +1,112 @@
+"""One known device across its sessions."""
+
+from typing import TYPE_CHECKING, Final
+
+from ..events import LossReason
+from ..formats import StreamFormat
+from ..protocol.messages.client_hello import ClientHello, Role
+from ..protocol.messages.client_state import ClientState
+from ..units import ClientId
+from .session import Session
+from .snapshot import ClientSnapshot
+
+if TYPE_CHECKING:
+    from .group import ResonateGroup
+
+_SMALL_CAPACITY_BYTES: Final = 2_000_000
+"""Up to here it is taken for that of a small device, which counts overhead of its own for every chunk."""
+
+
+class Client:
+    """What is known of a device; its group and its session, if it has one. On the loop."""
+
+    def __init__(self, client_id: ClientId) -> None:
+        """Know its id only; whoever makes it gives it a group."""
+        self.client_id = client_id
+        self.group: ResonateGroup
+        self.hello: ClientHello | None = None
+        """Its latest, kept when it is gone."""
+        self.loss_reason: LossReason | None = None
+        """Why it is gone; None while it is there."""
+        self._session: Session | None = None
+        self._state: ClientState | None = None
+
+    @property
+    def name(self) -> str:
+        """What it calls itself; its id while that is unknown."""
+        return self.client_id if self.hello is None else self.hello.name
+
+    @property
+    def session(self) -> Session | None:
+        """The live connection; None while there is none."""
+        return self._session
+
+    @session.setter
+    def session(self, session: Session | None) -> None:
+        if self._session is not None:
+            self._state = self._session.state
+        self._session = session
+        if session is not None:
+            self.hello = session.hello
+            self.loss_reason = None
+            self._state = None
+
+    @property
+    def state(self) -> ClientState | None:
+        """What it last said of its state, in this session or the one before; None while it has said nothing."""
+        return self._state if self._session is None else self._session.state
+
+    @property
+    def is_player_ready(self) -> bool:
+        """Whether it can be played to right now."""
+        session = self._session
+        return (
+            session is not None
+            and session.state is not None
+            and session.state.is_available
+            and Role.PLAYER in session.active_roles
+        )
+
+    @property
+    def formats(self) -> tuple[StreamFormat, ...]:
+        """What it can play, most preferred first."""
+        return () if self.hello is None else self.hello.formats
+
+    @property
+    def preferred_format(self) -> StreamFormat | None:
+        """What it asked for in this session; None without a wish."""
+        return None if self._session is None else self._session.preferred_format
+
+    @property
+    def capacity_bytes(self) -> int:
+        """How much audio may be sent ahead to it: nine tenths of what a small device says (protocol.md 8.8)."""
+        capacity = 0 if self.hello is None else self.hello.capacity_bytes
+        return capacity * 9 // 10 if capacity <= _SMALL_CAPACITY_BYTES else capacity
+
+    def snapshot(self) -> ClientSnapshot:
+        """Return how it stands."""
+        session, state, hello = self._session, self.state, self.hello
+        info = None if hello is None else hello.device_info
+        return ClientSnapshot(
+            client_id=self.client_id,
+            name=self.name,
+            group_id=self.group.group_id,
+            is_connected=session is not None,
+            is_available=session is not None and (state is None or state.is_available),
+            is_player=hello is not None and Role.PLAYER in hello.active_roles,
+            loss_reason=self.loss_reason,
+            address=None if session is None else session.peer,
+            product_name=None if info is None else info.product_name,
+            manufacturer=None if info is None else info.manufacturer,
+            software_version=None if info is None else info.software_version,
+            mac_address=None if info is None else info.mac_address,
+            volume=None if state is None else state.volume,
+            is_muted=None if state is None else state.is_muted,
+            output_delay_ms=None if state is None else state.output_delay_ms,
+            can_set_volume=state is not None and state.can_set_volume,
+            can_mute=state is not None and state.can_mute,
+            can_set_output_delay=state is not None and state.can_set_output_delay,
+            stream_format=None if session is None else session.stream_format,
+            sent_bytes=0 if session is None else session.sent_bytes,
+            is_out_of_sync=state is not None and state.is_out_of_sync,
+        )

@@ -1,0 +1,226 @@
+"""Which clients and groups there are, and the picture of them that the outside sees."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+import logging
+from typing import Final
+from uuid import uuid4
+
+from ..errors import CommandRefusedError, UnknownTargetError
+from ..events import ClientConnected, ClientLost, LossReason
+from ..protocol.messages.client_command import ControllerCommand
+from ..protocol.messages.client_hello import ClientHello
+from ..protocol.messages.server_hello import ConnectionReason
+from ..protocol.messages.server_state import Controller
+from ..units import ClientId, GroupId
+from .client import Client
+from .group import ResonateGroup
+from .notices import Notices
+from .session import Session
+from .snapshot import ServerSnapshot
+
+_LOGGER = logging.getLogger(__name__)
+
+MAX_CLIENTS: Final = 256
+"""Known at a time; one more makes the one that is gone the longest be forgotten, or is turned away."""
+
+
+class Registry:
+    """Owns clients, groups and sessions (it is their `SessionOwner`). On the loop; what is awaited says so."""
+
+    def __init__(
+        self,
+        *,
+        make_group: Callable[[GroupId, str], ResonateGroup],
+        notices: Notices,
+        client_lost: Callable[[ClientId, LossReason], None],
+    ) -> None:
+        """Know nobody. `client_lost` is told when a client is gone."""
+        self.clients: dict[ClientId, Client] = {}
+        self.groups: dict[GroupId, ResonateGroup] = {}
+        self.sessions: set[Session] = set()
+        """The live ones, with those that have not introduced themselves."""
+        self._make_group = make_group
+        self._notices = notices
+        self._client_lost = client_lost
+        self._named_groups: set[GroupId] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def picture(self, port: int | None) -> ServerSnapshot:
+        """Return how everything stands."""
+        return ServerSnapshot(
+            port=port,
+            clients={client_id: client.snapshot() for client_id, client in self.clients.items()},
+            groups={group_id: group.snapshot() for group_id, group in self.groups.items()},
+        )
+
+    async def close(self) -> None:
+        """Let go of the groups; the sessions must be over."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        for group in self.groups.values():
+            await group.close()
+
+    # Finding and moving
+
+    def client(self, client_id: ClientId) -> Client:
+        """Return a known client. Raises UnknownTargetError."""
+        if (client := self.clients.get(client_id)) is None:
+            raise UnknownTargetError(f"no client {client_id}")
+        return client
+
+    def live_session(self, client_id: ClientId) -> Session:
+        """Return a client's session. Raises UnknownTargetError, or CommandRefusedError when it is not connected."""
+        if (session := self.client(client_id).session) is None:
+            raise CommandRefusedError(f"{self.client(client_id).name} is not connected")
+        return session
+
+    def group_of(self, target: ClientId | GroupId) -> ResonateGroup:
+        """Return the group meant by a group's or a member's id. Raises UnknownTargetError."""
+        if (group := self.groups.get(GroupId(target))) is not None:
+            return group
+        if (client := self.clients.get(ClientId(target))) is not None:
+            return client.group
+        raise UnknownTargetError(f"no client or group {target}")
+
+    def create_group(self, name: str, group_id: GroupId | None = None) -> ResonateGroup:
+        """Return a new group that stays when nobody is in it; the one of this id when there is one."""
+        group = self._add_group(group_id or _new_group_id(), name)
+        self._named_groups.add(group.group_id)
+        return group
+
+    def move(self, client: Client, group: ResonateGroup | None) -> ResonateGroup:
+        """Put a client into another group, None: one of its own, and return that; others hear no difference."""
+        before = client.group
+        if group is before or (
+            group is None and len(before.members) == 1 and before.group_id not in self._named_groups
+        ):
+            return before
+        before.remove(client)
+        client.group = self._add_group(_new_group_id(), client.name) if group is None else group
+        client.group.add(client)
+        self._drop_if_empty(before)
+        return client.group
+
+    def forget(self, client: Client) -> None:
+        """Drop a client that is not connected. Raises CommandRefusedError when it is."""
+        if client.session is not None:
+            raise CommandRefusedError(f"{client.name} is connected")
+        del self.clients[client.client_id]
+        client.group.remove(client)
+        self._drop_if_empty(client.group)
+        self._notices.changed()
+
+    # What sessions tell
+
+    def introduced(self, session: Session, hello: ClientHello) -> ConnectionReason:
+        """Connect a session with its client, known or new."""
+        client = self.clients.get(hello.client_id)
+        if client is not None and client.session is not None and session.is_dialled:
+            session.end(LossReason.REPLACED, "has a connection already")  # never by our own second dial
+            return ConnectionReason.DISCOVERY
+        if client is None:
+            if not self._make_room():
+                session.end(LossReason.PROTOCOL_ERROR, f"more than {MAX_CLIENTS} clients")
+                return ConnectionReason.DISCOVERY
+            client = self.clients[hello.client_id] = Client(hello.client_id)
+            client.group = self._add_group(_new_group_id(), hello.name)
+        is_new = client not in client.group.members.values()
+        before, client.session = client.session, session
+        if before is not None:
+            before.end(LossReason.REPLACED, "another connection of the same client")
+        else:
+            _LOGGER.info("%s (%s) connected from %s", client.name, client.client_id, session.peer)
+        plays = client.group.is_playing and not is_new
+        return ConnectionReason.PLAYBACK if plays or session.is_wanted else ConnectionReason.DISCOVERY
+
+    def joined(self, session: Session) -> None:
+        """Let the client's group have it, or have it back."""
+        client = self._client_of(session)
+        if client is None:
+            return
+        if client.client_id in client.group.members:
+            client.group.session_replaced(client)
+        else:
+            client.group.add(client)
+        session.controller(Controller(actions=frozenset()))
+        self._notices.emit(ClientConnected(client_id=client.client_id))
+        self._notices.changed()
+
+    def state_changed(self, session: Session) -> None:
+        """Have the group act on it; who is used by something else steps aside (protocol.md 5)."""
+        client = self._client_of(session)
+        if client is None or session.state is None:
+            return
+        client.group.client_changed(client)
+        if not session.state.is_available:
+            self._step_aside(client)
+        self._notices.changed()
+
+    def stream_changed(self, session: Session) -> None:
+        """Show what it is being sent now."""
+        self._notices.changed()
+
+    def commanded(self, session: Session, command: ControllerCommand) -> None:
+        """Do nothing yet: controllers are offered no commands."""
+
+    def ended(self, session: Session) -> None:
+        """Leave the client in its group, without a session."""
+        self.sessions.discard(session)
+        client = self._client_of(session)
+        if client is None or session.loss_reason is None:
+            return
+        client.session = None
+        client.loss_reason = session.loss_reason
+        # At the end, so that the first is the one that is gone the longest.
+        self.clients[client.client_id] = self.clients.pop(client.client_id)
+        if session.loss_reason != LossReason.SERVER_STOPPED:
+            _LOGGER.info("%s (%s) lost: %s %s", client.name, client.client_id, session.loss_reason, session.detail)
+        client.group.session_replaced(client)
+        self._notices.emit(ClientLost(client_id=client.client_id, reason=session.loss_reason, detail=session.detail))
+        self._notices.changed()
+        self._client_lost(client.client_id, session.loss_reason)
+
+    # Parts
+
+    def _client_of(self, session: Session) -> Client | None:
+        """Return the client whose session this is, and not one before."""
+        client = None if session.client_id is None else self.clients.get(session.client_id)
+        return client if client is not None and client.session is session else None
+
+    def _step_aside(self, client: Client) -> None:
+        if len(client.group.members) > 1:
+            self.move(client, None)
+        elif client.group.is_playing:
+            self._spawn(client.group.stop())
+
+    def _add_group(self, group_id: GroupId, name: str) -> ResonateGroup:
+        if group_id not in self.groups:
+            self.groups[group_id] = self._make_group(group_id, name)
+            self._notices.changed()
+        return self.groups[group_id]
+
+    def _drop_if_empty(self, group: ResonateGroup) -> None:
+        if not group.members and group.group_id not in self._named_groups:
+            del self.groups[group.group_id]
+            self._spawn(group.close())
+            self._notices.changed()
+
+    def _make_room(self) -> bool:
+        if len(self.clients) < MAX_CLIENTS:
+            return True
+        gone = next((client for client in self.clients.values() if client.session is None), None)
+        if gone is not None:
+            self.forget(gone)
+        return gone is not None
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _new_group_id() -> GroupId:
+    return GroupId(str(uuid4()))

@@ -1,0 +1,258 @@
+"""The server: what the outside sees of the core, and does to it."""
+
+from collections.abc import Callable, Sequence
+import logging
+from typing import Final
+
+from ..clock import Clock
+from ..events import LossReason
+from ..media.request import MediaRequest
+from ..units import US_PER_MS, ClientId, GroupId, ServerTimeUs
+from .connector import Connector
+from .dialer import Dialer, Target
+from .group import ResonateGroup
+from .listener import Listener
+from .notices import Listener as Notice, Notices
+from .registry import Registry
+from .runner import Runner
+from .session import Session
+from .settings import ServerSettings
+from .snapshot import ServerSnapshot
+from .statistics import LoopLag, ServerStatistics
+from .transport import Transport
+
+_LOGGER = logging.getLogger(__name__)
+
+_GOODBYE_STEP_US: Final = 10 * US_PER_MS
+_GOODBYE_US: Final = 500 * US_PER_MS
+"""How long clients may take to answer that we close."""
+_MAX_REFUSALS_LOGGED: Final = 64
+
+
+class ResonateServer:
+    """Listens, dials, and plays. Belongs to the loop that it is started on: all is called there, and nothing blocks."""
+
+    def __init__(self, settings: ServerSettings, *, clock: Clock, render: Runner, media: Runner) -> None:
+        """Take what it needs; `start` does the rest. The runners stay the caller's to close."""
+        self._settings = settings
+        self._clock = clock
+        self._render = render
+        self._media = media
+        self._notices = Notices(lambda: self._registry.picture(self.port))
+        self._registry = Registry(
+            make_group=self._make_group,
+            notices=self._notices,
+            client_lost=lambda client_id, reason: self._dialer.client_lost(client_id, reason),
+        )
+        self._listener = Listener(clock, self._serve_accepted)
+        self._connector: Connector | None = None
+        self._dialer = Dialer(
+            clock,
+            connect=self._connect,
+            serve=self._serve_dialled,
+            is_connected=self._is_connected,
+        )
+        self._running: set[Session] = set()
+        """Those whose connection is not closed yet, over or not."""
+        self._is_closed = False
+        self._refusals_logged: set[tuple[str, str]] = set()
+        self._loop_lag = LoopLag(clock)
+
+    async def start(self) -> None:
+        """Listen. Raises OSError when no port can be had."""
+        settings = self._settings
+        await self._listener.start(settings.host, settings.port, allow_fallback=settings.allow_port_fallback)
+        self._connector = Connector()
+        self._notices.changed()
+
+    async def close(self) -> None:
+        """End every session and everything else; nothing is left then. Again: nothing happens."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._loop_lag.stop()
+        for session in list(self._registry.sessions):
+            session.end(LossReason.SERVER_STOPPED)
+        give_up_at = self._clock.now() + _GOODBYE_US
+        while self._running and self._clock.now() < give_up_at:
+            await self._clock.sleep_until(ServerTimeUs(self._clock.now() + _GOODBYE_STEP_US))
+        for session in self._running:
+            session.abort()
+        await self._dialer.close()
+        await self._listener.close()
+        if self._connector is not None:
+            await self._connector.close()
+        await self._registry.close()
+        self._notices.close()
+
+    @property
+    def port(self) -> int | None:
+        """Where it listens; None while it does not."""
+        return self._listener.port
+
+    @property
+    def snapshot(self) -> ServerSnapshot:
+        """How everything stands; the same object until something changes."""
+        return self._notices.picture
+
+    def subscribe(self, listener: Notice) -> Callable[[], None]:
+        """Have `listener` called with every event and every new snapshot; the call that is returned ends that."""
+        return self._notices.subscribe(listener)
+
+    # Whom to dial
+
+    def dial(self, key: str, urls: Sequence[str]) -> None:
+        """Keep a connection to the client that is announced as `key`, at the first of these URLs that answers.
+
+        Again with the same key: other URLs for the next attempt.
+        """
+        self._dialer.dial(key, urls)
+
+    def undial(self, key: str) -> None:
+        """Dial it no more; a live session stays."""
+        self._dialer.undial(key)
+
+    # Playing; `target` is a group, or a client for the group it is in. All raise UnknownTargetError.
+
+    async def play(
+        self, target: ClientId | GroupId, requests: Sequence[MediaRequest], *, start_at: ServerTimeUs | None = None
+    ) -> None:
+        """Play media one after another. Returns when the first is open; raises MediaError when it cannot be."""
+        group = self._registry.group_of(target)
+        for client_id, client in group.members.items():
+            if client.session is None:
+                self._dialer.want(client_id)
+        await group.play(requests, start_at=start_at)
+
+    async def pause(self, target: ClientId | GroupId) -> None:
+        """Let nothing more be heard until `resume`. Raises CommandRefusedError when nothing plays."""
+        await self._registry.group_of(target).pause()
+
+    async def resume(self, target: ClientId | GroupId) -> None:
+        """Go on after `pause`. Raises CommandRefusedError when nothing is paused."""
+        await self._registry.group_of(target).resume()
+
+    async def stop(self, target: ClientId | GroupId) -> None:
+        """End what plays and forget it."""
+        await self._registry.group_of(target).stop()
+
+    async def seek(self, target: ClientId | GroupId, position_us: int) -> None:
+        """Go on elsewhere in the medium. Raises CommandRefusedError where that is not possible."""
+        await self._registry.group_of(target).seek(position_us)
+
+    # Single clients. All raise UnknownTargetError, and CommandRefusedError when the client cannot do that now.
+
+    async def set_volume(self, client_id: ClientId, volume: int) -> None:
+        """Set a player's volume, 0-100; the snapshot shows it once the player confirms it."""
+        self._registry.live_session(client_id).set_volume(volume)
+
+    async def set_muted(self, client_id: ClientId, muted: bool) -> None:
+        """Mute a player or end that."""
+        self._registry.live_session(client_id).set_muted(muted)
+
+    async def set_output_delay(self, client_id: ClientId, delay_ms: int) -> None:
+        """Set how much a player plays before the timestamps, 0-5000 ms."""
+        self._registry.live_session(client_id).set_output_delay(delay_ms)
+
+    # Groups
+
+    def create_group(self, name: str, group_id: GroupId | None = None) -> GroupId:
+        """Make a group that stays when nobody is in it."""
+        return self._registry.create_group(name, group_id).group_id
+
+    async def move(self, client_id: ClientId, group_id: GroupId | None) -> GroupId:
+        """Put a client into a group, None: one of its own; return that."""
+        client = self._registry.client(client_id)
+        group = None if group_id is None else self._registry.group_of(group_id)
+        return self._registry.move(client, group).group_id
+
+    async def forget(self, client_id: ClientId) -> None:
+        """Drop a client that is not connected."""
+        self._registry.forget(self._registry.client(client_id))
+
+    # Numbers
+
+    @property
+    def statistics(self) -> ServerStatistics:
+        """Counters, as of now."""
+        sessions = [client.session for client in self._registry.clients.values() if client.session is not None]
+        return ServerStatistics(
+            loop_lag_us=self._loop_lag.worst_us,
+            queued_bytes={session.client_id: session.queued_bytes for session in sessions if session.client_id},
+            dropped_chunk_count=sum(session.dropped_chunk_count for session in sessions),
+        )
+
+    def measure_loop_lag(self) -> None:
+        """Have `statistics` tell how late the loop calls, from now on; costs ten calls a second."""
+        self._loop_lag.start()
+
+    # Sessions
+
+    async def _connect(self, url: str) -> Transport:
+        if self._connector is None:
+            raise ConnectionError("not started")
+        return await self._connector.connect(url)
+
+    def _is_connected(self, client_id: ClientId) -> bool:
+        client = self._registry.clients.get(client_id)
+        return client is not None and client.session is not None
+
+    async def _serve_accepted(self, transport: Transport, introduced: Callable[[], None]) -> None:
+        await self._serve(self._make_session(transport, on_hello=lambda _: introduced()))
+
+    async def _serve_dialled(self, transport: Transport, target: Target) -> LossReason:
+        session = self._make_session(
+            transport, on_hello=target.answered_by, is_dialled=True, is_wanted=target.is_wanted
+        )
+        await self._serve(session)
+        return session.loss_reason or LossReason.CONNECTION_LOST
+
+    async def _serve(self, session: Session) -> None:
+        if self._is_closed:
+            session.abort()
+            return
+        self._registry.sessions.add(session)
+        self._running.add(session)
+        try:
+            await session.run()
+        finally:
+            self._running.discard(session)
+            if session.client_id is None:
+                self._log_refusal(session)
+
+    def _log_refusal(self, session: Session) -> None:
+        refusal = (session.peer, session.detail)
+        if refusal not in self._refusals_logged and len(self._refusals_logged) < _MAX_REFUSALS_LOGGED:
+            self._refusals_logged.add(refusal)
+            _LOGGER.info("Turned away %s: %s", *refusal)
+
+    def _make_session(
+        self,
+        transport: Transport,
+        *,
+        on_hello: Callable[[ClientId], None],
+        is_dialled: bool = False,
+        is_wanted: bool = False,
+    ) -> Session:
+        return Session(
+            transport,
+            clock=self._clock,
+            server_id=self._settings.server_id,
+            server_name=self._settings.name,
+            owner=self._registry,
+            on_hello=on_hello,
+            is_dialled=is_dialled,
+            is_wanted=is_wanted,
+        )
+
+    def _make_group(self, group_id: GroupId, name: str) -> ResonateGroup:
+        return ResonateGroup(
+            group_id,
+            name,
+            clock=self._clock,
+            render=self._render,
+            media=self._media,
+            policy=self._settings.policy,
+            changed=self._notices.changed,
+            emit=self._notices.emit,
+        )
