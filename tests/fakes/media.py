@@ -95,6 +95,13 @@ def pictures() -> bytes:
     return file.getvalue()
 
 
+def id3_with_cover(picture_bytes: int) -> bytes:
+    """Return an ID3 tag that holds a picture, to go in front of a stream (ID3v2.3, 3.1 and 4.15)."""
+    body = b"\0image/jpeg\0\x03\0\xff\xd8" + bytes(picture_bytes)
+    frame = b"APIC" + struct.pack(">I", len(body)) + b"\0\0" + body
+    return b"ID3\x03\0\0" + bytes(len(frame) >> shift & 0x7F for shift in (21, 14, 7, 0)) + frame
+
+
 def ogg_end(data: bytes) -> int:
     """Return the position, in frames, that the last page of an Ogg file tells."""
     begin = data.rfind(b"OggS")

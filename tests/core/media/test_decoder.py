@@ -23,6 +23,7 @@ from tests.fakes.media import (
     Samples,
     StalledStream,
     encode,
+    id3_with_cover,
     noise,
     ogg_end,
     pictures,
@@ -550,6 +551,12 @@ def test_covers_and_tags() -> None:
     info = decoder.open()
     assert (info.title, info.artist, info.album) == ("Ä", "Band", "Told by the asker")
     assert len(joined(read_all(decoder))) == 48_000
+
+
+def test_a_large_cover_in_front_of_a_stream() -> None:
+    data = streamed("mp3 without a header")
+    with_cover = id3_with_cover(300_000) + data[data.index(b"\xff\xfb") :]
+    assert np.array_equal(decode(lambda: PiecewiseStream(with_cover)), decode(lambda: PiecewiseStream(data)))
 
 
 # Closing
