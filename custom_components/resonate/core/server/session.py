@@ -1,10 +1,9 @@
 """One live connection: between a transport, the protocol's state machine and what waits to be written."""
 
-import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from functools import partial
 import logging
-from typing import Final, Protocol
+from typing import Protocol
 
 from ..clock import Clock
 from ..errors import CommandRefusedError, HandshakeTimeoutError, RefusedError, RemoteProtocolError
@@ -27,23 +26,15 @@ from ..protocol.messages.client_hello import ClientHello, Role
 from ..protocol.messages.client_state import ClientState
 from ..protocol.messages.server_hello import ConnectionReason
 from ..protocol.messages.server_state import Controller, Metadata, Progress
-from ..protocol.websocket import CloseCode, Opcode
 from ..stream.chunk import PlayerOutput, StreamStart
-from ..units import US_PER_MS, US_PER_S, ClientId, GroupId, ServerTimeUs
-from .clock import Alarm
+from ..units import US_PER_MS, ClientId, GroupId, ServerTimeUs
 from .log import SessionLog
 from .outbox import Outbox
+from .pump import Pump
 from .snapshot import MediumSnapshot
-from .transport import HIGH_WATER_BYTES, LOW_WATER_BYTES, Closed, Transport, make_frame
-from .watch import PROGRESS_WITHIN_US, Finding, Watch
+from .transport import Transport
 
 _LOGGER = logging.getLogger(__name__)
-
-_CLOSE_CODES: Final = {
-    LossReason.PROTOCOL_ERROR: CloseCode.PROTOCOL_ERROR,
-    LossReason.TOO_SLOW: CloseCode.POLICY_VIOLATION,
-    LossReason.SERVER_STOPPED: CloseCode.GOING_AWAY,
-}
 
 
 class SessionOwner(Protocol):
@@ -102,8 +93,7 @@ class Session:
         self._clock = clock
         self._owner = owner
         self._on_hello = on_hello
-        now = clock.now()
-        self._connection = Connection(server_id=server_id, server_name=server_name, opened_at=now)
+        self._connection = Connection(server_id=server_id, server_name=server_name, opened_at=clock.now())
         self._outbox = Outbox(
             clock,
             is_masking=transport.is_masking,
@@ -111,10 +101,8 @@ class Session:
             is_streaming=lambda: self._connection.stream_format is not None,
         )
         self._log = SessionLog(_LOGGER, transport.peer)
-        self._wake = asyncio.Event()
         self._farewell: str | None = None
-        self._watch = Watch(now)
-        self._alarm = Alarm(clock, self._tick)
+        self._pump = Pump(transport, self._outbox, clock=clock, handler=self)
 
     # What is known of the other side
 
@@ -231,76 +219,44 @@ class Session:
             return
         self.loss_reason = reason
         self.detail = detail
-        self._alarm.stop()
+        self._pump.stop(reason, self._farewell)
         self._owner.ended(self)
-        self._wake.set()
-        if self._transport.write_buffer_bytes >= LOW_WATER_BYTES:
-            self._transport.abort()  # the writer may wait for it to be taken, which it is not
 
     def abort(self) -> None:
         """End it without a goodbye."""
         self.end(LossReason.SERVER_STOPPED)
-        self._transport.abort()
-
-    # The pump
+        self._pump.abort()
 
     async def run(self) -> None:
         """Serve the client until either side has enough; raises nothing but a cancellation."""
-        reading = asyncio.get_running_loop().create_task(self._guard(self._read()))
-        self._tick()
+        await self._pump.run()
+
+    # What the pump brings
+
+    @property
+    def timeout_at(self) -> ServerTimeUs | None:
+        """When `handle_timer` is due; None when nothing is waited for."""
+        return self._connection.timeout_at
+
+    def handle_message(self, message: str | bytes, received_at: ServerTimeUs) -> None:
+        """Act on a message; one that breaks the rules ends the session."""
         try:
-            await self._guard(self._write())
-        except asyncio.CancelledError:
-            self.abort()
-            raise
-        finally:
-            if self._farewell is not None:
-                self._transport.write(
-                    make_frame(Opcode.TEXT, self._farewell.encode(), is_masking=self._transport.is_masking)
-                )
-            code = _CLOSE_CODES.get(self.loss_reason or LossReason.SERVER_STOPPED, CloseCode.NORMAL)
-            await self._transport.close(code)
-            reading.cancel()
-            await asyncio.wait([reading])
+            if isinstance(message, str):
+                self._handle(self._connection.receive_text(message, received_at))
+            else:
+                self._handle(self._connection.receive_binary(message))
+        except RefusedError as err:
+            self._farewell = err.reply
+            self.end(LossReason.PROTOCOL_ERROR, str(err))
+        except RemoteProtocolError as err:
+            self.end(LossReason.PROTOCOL_ERROR, str(err))
 
-    async def _guard(self, work: Coroutine[None, None, None]) -> None:
+    def handle_timer(self, now: ServerTimeUs) -> None:
+        """Act on the time that has passed."""
         try:
-            await work
-        except Exception:  # noqa: BLE001 - a bug of ours must not take the other sessions with it
-            self._log.exception("session failed")
-            self.end(LossReason.PROTOCOL_ERROR, "internal error")
-
-    async def _read(self) -> None:
-        while not self.is_over:
-            received = await self._transport.receive()
-            now = self._clock.now()  # T2 of a clock request: before anything is made of it
-            self._watch.heard(now)
-            try:
-                match received:
-                    case str():
-                        self._handle(self._connection.receive_text(received, now))
-                    case bytes():
-                        self._handle(self._connection.receive_binary(received))
-                    case Closed(detail=detail, is_error=is_error):
-                        self.end(LossReason.PROTOCOL_ERROR if is_error else LossReason.CONNECTION_LOST, detail)
-            except RemoteProtocolError as err:
-                if isinstance(err, RefusedError):
-                    self._farewell = err.reply
-                self.end(LossReason.PROTOCOL_ERROR, str(err))
-
-    async def _write(self) -> None:
-        while not self.is_over:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._outbox and not self.is_over:
-                if self._transport.write_buffer_bytes > HIGH_WATER_BYTES:
-                    await self._transport.drain()
-                    continue
-                if data := self._outbox.take(HIGH_WATER_BYTES + 1 - self._transport.write_buffer_bytes):
-                    self._transport.write(data)
-                    self._watch.wrote(len(data), self._transport.write_buffer_bytes, self._clock.now())
-                    self._set_alarm()
-                await asyncio.sleep(0)  # a long queue must not keep the next clock request from being read
+            self._handle(self._connection.handle_timer(now))
+        except HandshakeTimeoutError as err:
+            self.end(LossReason.PROTOCOL_ERROR, str(err))
 
     def _handle(self, events: list[ConnectionEvent]) -> None:
         for event in events:
@@ -318,7 +274,6 @@ class Session:
                     self.end(event.reason)
                 case Ignored():
                     self._log.debug("%s", event.reason)
-        self._set_alarm()
 
     def _greet(self, hello: ClientHello) -> None:
         self._log = SessionLog(_LOGGER, hello.client_id)
@@ -337,7 +292,7 @@ class Session:
         if self._outbox.is_over_limit:
             self.end(LossReason.TOO_SLOW, f"{self._outbox.queued_us // US_PER_MS} ms of audio wait to be written")
         else:
-            self._wake.set()
+            self._pump.wake()
 
     def _live_state(self) -> ClientState:
         if self.is_over or self._connection.state is None or Role.PLAYER not in self.active_roles:
@@ -362,31 +317,6 @@ class Session:
         message = self._connection.stream_end()
         self._owner.stream_changed(self)
         return message
-
-    # Time
-
-    def _tick(self) -> None:
-        now = self._clock.now()
-        try:
-            self._handle(self._connection.handle_timer(now))
-        except HandshakeTimeoutError as err:
-            self.end(LossReason.PROTOCOL_ERROR, str(err))
-        match self._watch.look(self._transport.write_buffer_bytes, now):
-            case Finding.SILENT:
-                self._outbox.ping()
-                self._wake_writer()
-            case Finding.DEAD:
-                self.end(LossReason.CONNECTION_LOST, "no answer to a ping")
-            case Finding.STUCK:
-                self.end(LossReason.TOO_SLOW, f"took nothing for {PROGRESS_WITHIN_US // US_PER_S} s")
-        self._set_alarm()
-
-    def _set_alarm(self) -> None:
-        if self.is_over:
-            return
-        self._alarm.set(self._watch.next_at)
-        if self._connection.timeout_at is not None:
-            self._alarm.set(self._connection.timeout_at)
 
 
 def _metadata(medium: MediumSnapshot | None, now: ServerTimeUs, position_us: int, *, playing: bool) -> Metadata:
