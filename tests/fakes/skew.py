@@ -25,8 +25,9 @@ LARGEST_SKEW_S: Final = 0.05
 _QUIET: Final = 1e-3  # -60 dB of full scale: nothing to correlate
 _LEAST_CORRELATION: Final = 0.5
 _LOWEST_HZ: Final = 100.0
-_HIGHEST_HZ: Final = 16_000.0
-_FINE_ROUNDS: Final = 6
+_FINE_HZ: Final = (3000.0, 8000.0, 16_000.0, 16_000.0, 16_000.0)
+_COARSE_HZ: Final = 4000.0
+_COARSE_REACH: Final = 24
 _READ_FRAMES: Final = 1 << 16
 
 
@@ -83,9 +84,11 @@ class Heard:
         return self.t0_true + len(self.samples) * self.seconds_per_sample
 
 
-def measure(report_a: dict[str, Any], wav_a: Path, report_b: dict[str, Any], wav_b: Path) -> Skew:
+def measure(
+    report_a: dict[str, Any], wav_a: Path, report_b: dict[str, Any], wav_b: Path, *, skip_s: float = SKIP_S
+) -> Skew:
     """Compare the recordings of two players, each with its player's report."""
-    return measure_heard(read_heard(report_a, wav_a), read_heard(report_b, wav_b))
+    return measure_heard(read_heard(report_a, wav_a), read_heard(report_b, wav_b), skip_s=skip_s)
 
 
 def read_heard(report: dict[str, Any], wav: Path) -> Heard:
@@ -147,14 +150,24 @@ def _read(heard: Heard, begin_s: float, count: int, rate: int) -> Signal:
 
 def _delay(piece: Signal, around: Signal, rate: int) -> tuple[float | None, str]:
     """Return by how many µs the second is later, or why not; `around` is longer by the reach at both ends."""
-    quiet = [float(np.sqrt(np.mean(part**2))) < _QUIET for part in (piece, around)]
+    reach = (len(around) - len(piece)) // 2
+    quiet = [float(np.sqrt(np.mean(part**2))) < _QUIET for part in (piece, around[reach : reach + len(piece)])]
     if any(quiet):
         return None, "silent" if all(quiet) else "one-sided"
-    shift = _coarse(piece, around)
+    middle = _middle(rate)
+    filtered: list[Signal] = [np.convolve(part, middle, "valid").astype(np.float64) for part in (piece, around)]
+    shift = _coarse(*filtered)
     fine, alike = _fine(piece, around[shift : shift + len(piece)], rate)
     if alike < _LEAST_CORRELATION:
         return None, "uncorrelated"
-    return (shift - (len(around) - len(piece)) // 2 + fine) * 1e6 / rate, ""
+    return (shift - reach + fine) * 1e6 / rate, ""
+
+
+def _middle(rate: int) -> Signal:
+    """Return a filter for what can be placed without a doubt: low notes fit elsewhere too, high ones a wave off."""
+    taps = np.arange(-_COARSE_REACH, _COARSE_REACH + 1)
+    low_pass: Signal = np.sinc(2 * _COARSE_HZ / rate * taps) * np.hanning(len(taps))
+    return np.diff(low_pass)
 
 
 def _coarse(piece: Signal, around: Signal) -> int:
@@ -175,13 +188,13 @@ def _fine(first: Signal, second: Signal, rate: int) -> tuple[float, float]:
     window = np.hanning(len(first))
     ours, theirs = first * window, second * window
     alike = float(ours @ theirs / np.sqrt(max((ours @ ours) * (theirs @ theirs), 1e-18)))
-    hertz = np.fft.rfftfreq(len(ours), 1 / rate)
-    used = (hertz >= _LOWEST_HZ) & (hertz <= _HIGHEST_HZ)
+    used = slice(*(round(hertz * len(ours) / rate) for hertz in (_LOWEST_HZ, _FINE_HZ[-1])))
     cross = (np.fft.rfft(ours) * np.conj(np.fft.rfft(theirs)))[used]
-    radians, strength = 2 * np.pi * hertz[used] / rate, np.abs(cross)
-    weight = max(float(np.sum(strength * radians**2)), 1e-18)
+    radians = 2 * np.pi * np.fft.rfftfreq(len(ours))[used]
     delay = 0.0
-    for _ in range(_FINE_ROUNDS):
-        phase = np.angle(cross * np.exp(-1j * radians * delay))
-        delay += float(np.sum(strength * radians * phase)) / weight
+    for limit in _FINE_HZ:  # low ones first: their phase cannot have gone round
+        low = radians <= 2 * np.pi * limit / rate
+        strength = np.abs(cross[low]) * radians[low]
+        phase = np.angle(cross[low] * np.exp(-1j * radians[low] * delay))
+        delay += float(strength @ phase) / max(float(strength @ radians[low]), 1e-18)
     return delay, alike

@@ -36,6 +36,8 @@ class SoftwarePlayer:
         self.witness = Witness()
         self.audio = AudioPath(config, recorder or NullRecorder(), self.witness.violations)
         self.exchange: TimeExchange | None = None
+        self.last_exchange: TimeExchange | None = None
+        """That of the last connection that was lost, for the record."""
         self.volume, self.muted, self.delay_ms = config.volume, config.muted, config.delay_ms
         self.failure: str | None = None
         self._outgoing: deque[tuple[str, dict[str, Any]]] = deque()
@@ -60,7 +62,7 @@ class SoftwarePlayer:
         """Forget what belonged to the connection; the output goes on, in silence."""
         self.advance()
         self.audio.end()
-        self.exchange = None
+        self.last_exchange, self.exchange = self.exchange or self.last_exchange, None
         self._settled = False
         self._outgoing.clear()
 

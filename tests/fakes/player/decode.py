@@ -119,7 +119,6 @@ class FlacDecoder(_AvDecoder):
             raise ChunkError("FLAC header is not base64") from error
         if not header.startswith(_FLAC_HEADER) or len(header) != _FLAC_HEADER_BYTES:
             raise ChunkError("FLAC stream without a proper header")
-        self._longest = int.from_bytes(header[10:12])
         packed = int.from_bytes(header[18:22])
         announced = (packed >> 12, (packed >> 9 & 7) + 1, (packed >> 4 & 31) + 1)
         if announced != (stream.sample_rate, stream.channels, stream.bit_depth):
@@ -129,8 +128,6 @@ class FlacDecoder(_AvDecoder):
     def decode(self, data: bytes) -> Block:
         """Return the frames of one chunk."""
         samples = self._decode_one(data)
-        if len(samples) > self._longest:
-            raise ChunkError("FLAC frame is longer than announced")
         return samples.astype(np.float32) / np.float32(1 << 8 * samples.dtype.itemsize - 1)  # 24 bit is left-aligned
 
 

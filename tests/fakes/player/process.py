@@ -155,5 +155,5 @@ class PlayerProcess:
 def write_report(player: SoftwarePlayer, path: Path) -> None:
     """Write the player's report, with what the process used."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    process = {"cpu_s": usage.ru_utime + usage.ru_stime, "max_rss_kib": usage.ru_maxrss}
+    process = {"cpu_s": usage.ru_utime + usage.ru_stime}
     path.write_text(json.dumps(player.report() | {"process": process}, indent=1) + "\n")

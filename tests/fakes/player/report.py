@@ -73,9 +73,10 @@ def _dac(player: SoftwarePlayer) -> dict[str, Any] | None:
 
 
 def _filter(player: SoftwarePlayer) -> dict[str, Any] | None:
-    if player.exchange is None:
+    exchange = player.exchange or player.last_exchange
+    if exchange is None:
         return None
-    clock = player.exchange.filter
+    clock = exchange.filter
     return {
         "samples": clock.sample_count,
         "forgotten": clock.forgotten_count,
@@ -83,5 +84,5 @@ def _filter(player: SoftwarePlayer) -> dict[str, Any] | None:
         "offset_sigma_us": clock.offset_sigma_us,
         "drift_ppm": clock.drift_estimate * 1e6,
         "drift_sigma_ppm": clock.drift_sigma * 1e6,
-        "best_max_error_us": player.exchange.best_max_error_us,
+        "best_max_error_us": exchange.best_max_error_us,
     }

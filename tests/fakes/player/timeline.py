@@ -11,6 +11,7 @@ from .decode import Block
 from .interpolate import REACH, interpolate
 
 US_PER_S: Final = 1_000_000
+_EDGE: Final = 1e-4  # frames: large instants are rounded, and a first frame that is due now belongs to now
 
 
 @dataclass(slots=True, kw_only=True)
@@ -122,8 +123,8 @@ class Timeline:
         out: Block | None = None
         spans: list[int] = []
         for run in self._runs:
-            begin = max(math.ceil((run.anchor_us - position_us) / step_us), 0)
-            end = min(math.ceil((run.end_us - position_us) / step_us), frame_count)
+            begin = max(math.ceil((run.anchor_us - position_us) / step_us - _EDGE), 0)
+            end = min(math.ceil((run.end_us - position_us) / step_us - _EDGE), frame_count)
             if begin >= end:
                 continue
             if out is None:
