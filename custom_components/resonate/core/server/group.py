@@ -13,6 +13,7 @@ from ..media.request import MediaRequest
 from ..media.source import SourceInfo
 from ..step import Halted, TrackEnded, TrackEvent, TrackStarted, TrackStarved
 from ..stream.chunk import PlayerOutput
+from ..stream.pipeline import Work
 from ..stream.policy import SendPolicy
 from ..stream.topology import PlayerConfig, Topology
 from ..units import US_PER_MS, ClientId, GroupId, ServerTimeUs
@@ -59,6 +60,7 @@ class ResonateGroup:
         self._position_us = 0
         self._position_at = clock.now()
         self._request_number = 0
+        self._work_done = Work()
 
     @property
     def members(self) -> Mapping[ClientId, Client]:
@@ -69,6 +71,16 @@ class ResonateGroup:
     def is_playing(self) -> bool:
         """Whether something is heard, or about to be."""
         return self._state in _AUDIBLE_STATES
+
+    @property
+    def work(self) -> Work:
+        """The work that was done for it so far."""
+        return self._work_done if self._playback is None else self._work_done + self._playback.last.work
+
+    @property
+    def held_bytes(self) -> Mapping[ClientId, int]:
+        """What each player that it plays to holds."""
+        return {} if self._playback is None else self._playback.last.held_bytes
 
     def snapshot(self) -> GroupSnapshot:
         """Return how it stands."""
@@ -237,6 +249,7 @@ class ResonateGroup:
         if playback is not self._playback:
             return
         self._playback = None
+        self._work_done += playback.last.work
         self._item = None
         self._set_state(PlaybackState.IDLE)
         self._emit(PlaybackEnded(group_id=self.group_id))
@@ -267,6 +280,7 @@ class ResonateGroup:
         self._set_state(PlaybackState.IDLE)
         if playback is not None:
             await playback.close()
+            self._work_done += playback.last.work
 
     def _configure(self) -> None:
         """Tell the playback who hears it, if that is anything new."""

@@ -7,6 +7,7 @@ from typing import Final
 from ..clock import Clock
 from ..events import LossReason
 from ..media.request import MediaRequest
+from ..stream.pipeline import Work
 from ..units import US_PER_MS, ClientId, GroupId, ServerTimeUs
 from .connector import Connector
 from .dialer import Dialer, Target
@@ -176,7 +177,12 @@ class ResonateServer:
     def statistics(self) -> ServerStatistics:
         """Counters, as of now."""
         sessions = [client.session for client in self._registry.clients.values() if client.session is not None]
+        groups = self._registry.groups.values()
+        work = sum((group.work for group in groups), Work())
         return ServerStatistics(
+            encoded_chunk_count=work.encoded_chunks,
+            resampled_block_count=work.resampled_blocks,
+            held_bytes={client_id: held for group in groups for client_id, held in group.held_bytes.items()},
             loop_lag_us=self._loop_lag.worst_us,
             queued_bytes={session.client_id: session.queued_bytes for session in sessions if session.client_id},
             dropped_chunk_count=sum(session.dropped_chunk_count for session in sessions),

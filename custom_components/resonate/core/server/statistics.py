@@ -18,6 +18,11 @@ class ServerStatistics:
 
     loop_lag_us: int | None = None
     """How late the loop made a call at worst, within the last two seconds; None unless it is measured."""
+    encoded_chunk_count: int = 0
+    """By the groups there are; what players share counts once."""
+    resampled_block_count: int = 0
+    held_bytes: Mapping[ClientId, int] = field(default_factory=dict)
+    """Audio that each player has and has not played yet."""
     queued_bytes: Mapping[ClientId, int] = field(default_factory=dict)
     """Audio that waits for each player's connection."""
     dropped_chunk_count: int = 0
