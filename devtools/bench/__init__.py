@@ -1,0 +1,1 @@
+"""Benchmarks: how long, how much, how late. They measure, they never judge; tests do not time."""
