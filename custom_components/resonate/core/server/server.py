@@ -113,6 +113,10 @@ class ResonateServer:
         """Dial it no more; a live session stays."""
         self._dialer.undial(key)
 
+    async def accept(self, transport: Transport) -> None:
+        """Serve a client that came some other way than through the port; returns when it is gone."""
+        await self._serve_accepted(transport, lambda: None)
+
     # Playing; `target` is a group, or a client for the group it is in. All raise UnknownTargetError.
 
     async def play(
