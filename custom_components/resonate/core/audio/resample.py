@@ -1,8 +1,10 @@
 """Other sample rates, as a stream: libsoxr where it can be had, else FFmpeg's own resampler."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from enum import StrEnum
 from fractions import Fraction
+import importlib
 from math import gcd
 from typing import Final, Protocol
 
@@ -68,6 +70,15 @@ class Resampler(Protocol):
 def available_engines() -> tuple[Engine, ...]:
     """Return what can be used here, the best first."""
     return (Engine.FFMPEG,) if soxr is None else (Engine.SOXR, Engine.FFMPEG)
+
+
+def find_engines() -> tuple[Engine, ...]:
+    """Look again for libsoxr, which may have been installed since; return what can be used here. Blocking."""
+    global soxr  # noqa: PLW0603  # one library for the whole process, as an import is
+    importlib.invalidate_caches()
+    with suppress(ImportError):
+        soxr = importlib.import_module("soxr")
+    return available_engines()
 
 
 def make_resampler(in_rate: int, out_rate: int, lane_count: int, engine: Engine | None = None) -> Resampler:
