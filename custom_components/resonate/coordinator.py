@@ -1,0 +1,294 @@
+"""Owns the core and shows the entities one frozen picture of it."""
+
+from collections.abc import Collection, Hashable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+import logging
+from typing import NamedTuple
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import CONF_HOST, CONF_PORT, EVENT_HOMEASSISTANT_STOP
+from homeassistant.core import CALLBACK_TYPE, Event as HomeAssistantEvent, HomeAssistant, callback
+from homeassistant.helpers import area_registry as ar, device_registry as dr
+from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
+from homeassistant.util import dt as dt_util
+
+from .bridge import Bridge
+from .byte_streams import StreamOpener
+from .const import CONF_ADDRESSES, CONF_POLICY, DOMAIN
+from .core.errors import ResonateError, UnknownTargetError
+from .core.events import Event, MediumChanged, MediumState
+from .core.server.server import ResonateServer
+from .core.server.settings import DEFAULT_PORT, ServerSettings
+from .core.server.snapshot import ClientSnapshot, GroupSnapshot, PlaybackState, ServerSnapshot
+from .core.stream.policy import SendPolicy
+from .core.units import ClientId, GroupId, ServerTimeUs
+from .discovery import Discovery
+from .gathering import Gatherer
+from .media import MediaOrder, async_make_request
+from .repairs import async_report_port
+from .storage import DeviceStore, KnownDevice, async_load_server_id
+
+_LOGGER = logging.getLogger(__name__)
+
+type ResonateConfigEntry = ConfigEntry[ResonateCoordinator]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceView:
+    """What entities show of one device."""
+
+    device: KnownDevice
+    client: ClientSnapshot | None = None
+    """None while it has not been seen since the start."""
+    group: GroupSnapshot | None = None
+    position_at: datetime | None = None
+    """When the position in `group` was valid, on the wall."""
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it can be told anything."""
+        return self.client is not None and self.client.is_connected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResonateData:
+    """Everything, by our own device ids."""
+
+    port: int | None = None
+    devices: Mapping[str, DeviceView] = field(default_factory=dict)
+
+
+class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
+    """Pushes; nothing is polled."""
+
+    config_entry: ResonateConfigEntry
+
+    def __init__(self, hass: HomeAssistant, entry: ResonateConfigEntry) -> None:
+        """Prepare; nothing runs before `async_start`."""
+        super().__init__(hass, _LOGGER, config_entry=entry, name=DOMAIN, always_update=False)
+        self.data = ResonateData()
+        self.devices = DeviceStore(hass)
+        self._opener = StreamOpener(hass)
+        self.bridge: Bridge
+        self._discovery: Discovery | None = None
+        self._gatherer = Gatherer(self._async_join)
+        self._gathered: dict[GroupId, _Gathered] = {}
+        self._positions: dict[GroupId, _Position] = {}
+        self._unsubscribe: CALLBACK_TYPE | None = None
+
+    async def async_start(self) -> None:
+        """Load what is stored, start the core and discovery. Raises OSError when no port can be had."""
+        await self.devices.async_load()
+        settings = read_settings(
+            self.config_entry, await async_load_server_id(self.hass), self.hass.config.location_name
+        )
+        self._show(ServerSnapshot())
+        self.bridge = Bridge(self.hass, settings, on_snapshot=self._show, on_event=self._handle_event)
+        await self.bridge.async_start()
+        try:
+            port = await self.bridge.async_call(lambda server: server.port)
+            async_report_port(self.hass, self.config_entry.entry_id, wanted=settings.port, port=port)
+            self._discovery = Discovery(self.hass, settings, port, dial=self._dial, undial=self._undial)
+            self._discovery.set_addresses(self.config_entry.options.get(CONF_ADDRESSES, ()))
+            await self._discovery.async_start()
+        except BaseException:
+            await self.async_stop()
+            raise
+        self._unsubscribe = self.hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, self._async_stop_with_host)
+
+    async def async_stop(self) -> None:
+        """End discovery and the core, and write what is not written; nothing is left. More than once does no harm."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+        if self._discovery is not None:
+            await self._discovery.async_stop()
+        self._opener.close()
+        await self.bridge.async_stop()
+        await self.devices.async_flush()
+
+    @callback
+    def apply_changes(self) -> bool:
+        """Apply changed settings to what runs, without a gap in the music; False when that takes a restart."""
+        running = self.bridge.settings
+        wanted = read_settings(self.config_entry, running.server_id, running.name)
+        if wanted.port == self.data.port:
+            running = replace(running, port=wanted.port)  # had it already, by luck
+        if wanted != running or self._discovery is None:
+            return False
+        async_report_port(self.hass, self.config_entry.entry_id, wanted=wanted.port, port=self.data.port)
+        self._discovery.set_addresses(self.config_entry.options.get(CONF_ADDRESSES, ()))
+        return True
+
+    def device_info(self, device: KnownDevice) -> dr.DeviceInfo:
+        """Return what the device registry is told of a device."""
+        info = dr.DeviceInfo(
+            identifiers={(DOMAIN, device.device_id)},
+            name=device.name,
+            manufacturer=device.manufacturer,
+            model=device.product_name,
+            sw_version=device.software_version,
+        )
+        if device.mac_address is not None:
+            info.connections = {(dr.CONNECTION_NETWORK_MAC, device.mac_address)}
+            info.suggested_area = self._area_of(device.mac_address)
+        return info
+
+    async def async_forget(self, device_id: str) -> None:
+        """Drop a device that is away. Raises CommandRefusedError when it is not."""
+        client_id = self.devices.devices[device_id].client_id
+        if self.data.devices[device_id].client is not None:
+            await self.bridge.async_ask(lambda server: server.forget(client_id))
+        self.devices.async_forget(device_id)
+
+    # What entities ask for
+
+    async def async_play(self, client_id: ClientId, order: MediaOrder, action: Hashable | None) -> None:
+        """Play on the client's group; targets of one `action` become one group."""
+
+        async def play() -> None:
+            request = await async_make_request(self.hass, self._opener, order)
+            await self.bridge.async_ask(lambda server: server.play(client_id, [request]))
+
+        if action is None:
+            await play()
+        else:
+            await self._gatherer.async_play((action, order.media_id), client_id, play)
+
+    async def _async_join(self, first: ClientId, other: ClientId) -> None:
+        async def join(server: ResonateServer) -> tuple[GroupId, set[ClientId]]:
+            snapshot = server.snapshot
+            group_id = _group_of(snapshot, first).group_id
+            others = _group_of(snapshot, other)
+            if others.group_id == group_id:
+                return group_id, set()
+            for client_id in others.members:
+                await server.move(client_id, group_id)
+            return group_id, set(others.members)
+
+        group_id, joined = await self.bridge.async_ask(join)
+        if joined:
+            self._gathered.setdefault(group_id, _Gathered()).joined |= joined
+
+    # What the core tells
+
+    @callback
+    def _show(self, snapshot: ServerSnapshot) -> None:
+        for client in snapshot.clients.values():
+            device, is_news = self.devices.async_learn(client)
+            if is_news:
+                self._register(device)
+        self._positions = {group.group_id: self._locate(group) for group in snapshot.groups.values()}
+        views = {
+            device_id: self._view(device, snapshot.clients.get(device.client_id), snapshot.groups)
+            for device_id, device in self.devices.devices.items()
+        }
+        self.async_set_updated_data(ResonateData(port=snapshot.port, devices=views))
+        self._part_when_done(snapshot)
+
+    def _view(
+        self, device: KnownDevice, client: ClientSnapshot | None, groups: Mapping[GroupId, GroupSnapshot]
+    ) -> DeviceView:
+        group = None if client is None else groups.get(client.group_id)
+        position = None if group is None else self._positions[group.group_id]
+        return DeviceView(
+            device=device, client=client, group=group, position_at=None if position is None else position.on_the_wall
+        )
+
+    def _locate(self, group: GroupSnapshot) -> _Position:
+        """Return when the position of a group was valid on the wall, which is worked out once for each."""
+        old = self._positions.get(group.group_id)
+        if old is not None and old.at == group.position_at and old.position_us == group.position_us:
+            return old
+        on_the_wall = None
+        if group.position_at is not None:
+            on_the_wall = dt_util.utcnow() - timedelta(microseconds=self.bridge.clock.now() - group.position_at)
+        return _Position(group.position_us, group.position_at, on_the_wall)
+
+    @callback
+    def _handle_event(self, event: Event) -> None:
+        if isinstance(event, MediumChanged) and event.state is MediumState.FAILED:
+            _LOGGER.warning("A medium could not be played: %s", event.message or event.error)
+
+    def _part_when_done(self, snapshot: ServerSnapshot) -> None:
+        """Give the players that an action brought together their own groups back, once that has ended."""
+        for group_id, gathered in list(self._gathered.items()):
+            group = snapshot.groups.get(group_id)
+            if group is not None and group.state is not PlaybackState.IDLE:
+                gathered.has_played = True
+            elif gathered.has_played or group is None:
+                del self._gathered[group_id]
+                self.config_entry.async_create_background_task(
+                    self.hass, self._async_part(group_id, gathered.joined), "resonate part"
+                )
+
+    async def _async_part(self, group_id: GroupId, joined: Collection[ClientId]) -> None:
+        async def part(server: ResonateServer) -> None:
+            group = server.snapshot.groups.get(group_id)
+            if group is None or group.state is not PlaybackState.IDLE:
+                return
+            for client_id in joined:
+                if client_id in group.members:
+                    await server.move(client_id, None)
+
+        with suppress(ResonateError):
+            await self.bridge.async_ask(part)
+
+    # Devices
+
+    def _register(self, device: KnownDevice) -> None:
+        dr.async_get(self.hass).async_get_or_create_from_info(
+            config_entry_id=self.config_entry.entry_id, device_info=self.device_info(device)
+        )
+
+    def _area_of(self, mac_address: str) -> str | None:
+        """Return the name of the area where another integration has the device with this address."""
+        connection = (dr.CONNECTION_NETWORK_MAC, mac_address)
+        for other in dr.async_get(self.hass).async_get_devices(connections={connection}):
+            if other.area_id is not None and (area := ar.async_get(self.hass).async_get_area(other.area_id)):
+                return area.name
+        return None
+
+    def _dial(self, key: str, urls: tuple[str, ...]) -> None:
+        self.bridge.tell(lambda server: server.dial(key, urls))
+
+    def _undial(self, key: str) -> None:
+        self.bridge.tell(lambda server: server.undial(key))
+
+    async def _async_stop_with_host(self, _: HomeAssistantEvent) -> None:
+        self._unsubscribe = None
+        await self.async_stop()
+
+
+def read_settings(entry: ResonateConfigEntry, server_id: str, name: str) -> ServerSettings:
+    """Return how the core is to run, as the entry says."""
+    return ServerSettings(
+        server_id=server_id,
+        name=name,
+        host=entry.data.get(CONF_HOST),
+        port=entry.data.get(CONF_PORT, DEFAULT_PORT),
+        policy=SendPolicy(entry.options.get(CONF_POLICY, SendPolicy.BALANCED)),
+    )
+
+
+def _group_of(snapshot: ServerSnapshot, client_id: ClientId) -> GroupSnapshot:
+    try:
+        return snapshot.groups[snapshot.clients[client_id].group_id]
+    except KeyError:
+        raise UnknownTargetError(f"no such client: {client_id}") from None
+
+
+class _Position(NamedTuple):
+    position_us: int | None
+    at: ServerTimeUs | None
+    on_the_wall: datetime | None
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """A group that an action made."""
+
+    joined: set[ClientId] = field(default_factory=set)
+    has_played: bool = False

@@ -1,0 +1,57 @@
+"""What helps to find a fault, without what tells whose it is."""
+
+from dataclasses import asdict
+from typing import Any, Final
+
+from homeassistant.components.diagnostics import async_redact_data
+from homeassistant.core import HomeAssistant
+
+from .coordinator import ResonateConfigEntry
+from .core.audio.resample import available_engines
+
+TO_REDACT: Final = frozenset(
+    {
+        "address",
+        "addresses",
+        "album",
+        "artist",
+        "client_id",
+        "device_id",
+        "group_id",
+        "host",
+        "mac_address",
+        "media_id",
+        "members",
+        "name",
+        "server_id",
+        "title",
+    }
+)
+
+
+async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: ResonateConfigEntry) -> dict[str, Any]:
+    """Return settings, every device and what it hears, and the core's counters."""
+    coordinator = entry.runtime_data
+    statistics = await coordinator.bridge.async_call(lambda server: server.statistics)
+    groups = sorted({view.group.group_id for view in coordinator.data.devices.values() if view.group is not None})
+    return {
+        "entry": {"data": _redacted(entry.data), "options": _redacted(entry.options)},
+        "settings": _redacted(asdict(coordinator.bridge.settings)),
+        "port": coordinator.data.port,
+        "resampler": available_engines()[0].value,
+        "devices": [
+            {
+                # A number in place of the id: who plays together is what one wants to know.
+                "group": None if view.group is None else groups.index(view.group.group_id),
+                **_redacted(asdict(view)),
+            }
+            for view in coordinator.data.devices.values()
+        ],
+        # Without the ids, which are keys there.
+        "statistics": {**asdict(statistics), "queued_bytes": sorted(statistics.queued_bytes.values())},
+    }
+
+
+def _redacted(data: Any) -> dict[str, Any]:
+    redacted: dict[str, Any] = async_redact_data(data, TO_REDACT)
+    return redacted

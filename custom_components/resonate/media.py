@@ -1,0 +1,145 @@
+"""Home Assistant's media ids as requests the core can play."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any, Final, Self
+from urllib.parse import unquote, urlsplit
+
+from homeassistant.components import media_source, tts
+from homeassistant.components.media_player import async_process_play_media_url
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+
+from .byte_streams import StreamOpener
+from .const import DOMAIN
+from .core.media.request import MediaLocation, MediaRequest
+
+TTS_PATH: Final = "/api/tts_proxy/"
+HOST_PATHS: Final = ("/api/", "/local/", "/media/")
+"""Paths of Home Assistant's own web server; every other one is a file."""
+RADIO_SOURCE: Final = "media-source://radio_browser/"
+PLAYLIST_TYPES: Final = frozenset({"application/vnd.apple.mpegurl", "application/x-mpegurl", "application/dash+xml"})
+PLAYLIST_SUFFIXES: Final = frozenset({".m3u8", ".mpd"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaOrder:
+    """What play_media was called with."""
+
+    media_id: str
+    media_type: str
+    entity_id: str
+    title: str | None = None
+    artist: str | None = None
+    album: str | None = None
+
+    @classmethod
+    def from_call(cls, media_type: str, media_id: str, entity_id: str, extra: Mapping[str, Any]) -> Self:
+        """Take what is known of the medium from `extra["metadata"]`, as the media browser and many scripts send it."""
+        metadata = extra.get("metadata")
+        known: Mapping[str, Any] = metadata if isinstance(metadata, Mapping) else {}
+
+        def text(*keys: str) -> str | None:
+            return next((value for key in keys if isinstance(value := known.get(key), str) and value), None)
+
+        return cls(
+            media_id=media_id,
+            media_type=media_type,
+            entity_id=entity_id,
+            title=text("title"),
+            artist=text("artist"),
+            album=text("album", "albumName", "album_name"),
+        )
+
+
+async def async_make_request(hass: HomeAssistant, opener: StreamOpener, order: MediaOrder) -> MediaRequest:
+    """Return what the core is to play.
+
+    Raises ServiceValidationError for ids that cannot be right, HomeAssistantError for those that lead nowhere.
+    """
+    mime_type = order.media_type if "/" in order.media_type else None
+    if media_source.is_media_source_id(order.media_id):
+        try:
+            resolved = await media_source.async_resolve_media(hass, order.media_id, order.entity_id)
+        except HomeAssistantError as error:
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key="media_not_found",
+                translation_placeholders={"media_id": order.media_id, "reason": str(error)},
+            ) from error
+        mime_type = resolved.mime_type or mime_type
+        location = resolved.path or _locate_url(hass, opener, resolved.url, mime_type)
+    else:
+        location = await _async_locate(hass, opener, order.media_id, mime_type)
+    return MediaRequest(
+        location=location,
+        media_id=order.media_id,
+        title=order.title,
+        artist=order.artist,
+        album=order.album,
+        mime_type=mime_type,
+        is_live=order.media_id.startswith(RADIO_SOURCE),
+    )
+
+
+def name_of(media_id: str) -> str | None:
+    """Return what to call a medium that says no title itself: the name of its file. None when that says nothing."""
+    if media_id.startswith("media-source://") and not media_id.startswith("media-source://media_source/"):
+        return None
+    try:
+        name = PurePosixPath(unquote(urlsplit(media_id).path))
+    except ValueError:
+        return None
+    return name.stem or None
+
+
+async def _async_locate(
+    hass: HomeAssistant, opener: StreamOpener, media_id: str, mime_type: str | None
+) -> MediaLocation:
+    if media_id.startswith("file://"):
+        return await _async_allowed_file(hass, unquote(urlsplit(media_id).path))
+    if media_id.startswith("/") and not await hass.async_add_executor_job(_is_of_host, media_id):
+        return await _async_allowed_file(hass, media_id)
+    return _locate_url(hass, opener, media_id, mime_type)
+
+
+def _is_of_host(path: str) -> bool:
+    """Tell a path of the web server from one of a file, as there may be in /media. Blocking."""
+    return path.startswith(HOST_PATHS) and not Path(path).is_file()
+
+
+async def _async_allowed_file(hass: HomeAssistant, path: str) -> Path:
+    if not await hass.async_add_executor_job(hass.config.is_allowed_path, path):
+        raise ServiceValidationError(
+            translation_domain=DOMAIN, translation_key="path_not_allowed", translation_placeholders={"path": path}
+        )
+    return Path(path)
+
+
+def _locate_url(hass: HomeAssistant, opener: StreamOpener, url: str, mime_type: str | None) -> MediaLocation:
+    if (speech := _find_speech(hass, url)) is not None:
+        return partial(opener.open_speech, speech.async_stream_result)
+    if url.startswith("/"):
+        url = async_process_play_media_url(hass, url)
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        host = None
+    if host is None or parts.scheme not in ("http", "https"):
+        raise ServiceValidationError(
+            translation_domain=DOMAIN, translation_key="media_id_unknown", translation_placeholders={"media_id": url}
+        )
+    url = async_process_play_media_url(hass, url)
+    if mime_type in PLAYLIST_TYPES or PurePosixPath(parts.path).suffix.lower() in PLAYLIST_SUFFIXES:
+        return url  # FFmpeg fetches the parts by itself, as only it knows which
+    return partial(opener.open_url, url)
+
+
+def _find_speech(hass: HomeAssistant, url: str) -> tts.ResultStream | None:
+    """Return the speech behind a URL of ours, so that it needs no way through the web server."""
+    if not url.startswith(TTS_PATH) or tts.DOMAIN not in hass.config.components:
+        return None
+    return tts.async_get_stream(hass, url.removeprefix(TTS_PATH))

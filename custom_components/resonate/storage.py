@@ -1,0 +1,202 @@
+"""What survives a restart: who we are, and which devices we know under which id of our own."""
+
+import base64
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+import logging
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.storage import Store
+from homeassistant.util import dt as dt_util
+from homeassistant.util.ulid import ulid_now
+
+from .const import DOMAIN
+from .core.server.snapshot import ClientSnapshot
+from .core.units import ClientId
+
+_LOGGER = logging.getLogger(__name__)
+
+STORAGE_VERSION: Final = 1
+STORAGE_MINOR_VERSION: Final = 1
+KEY_IDENTITY: Final = f"{DOMAIN}.identity"
+KEY_DEVICES: Final = f"{DOMAIN}.devices"
+_SAVE_DELAY_S: Final = 1.0  # twenty players that come at once are one write
+_OPTIONAL_TEXTS: Final = ("manufacturer", "product_name", "software_version", "mac_address")
+
+
+class _Damaged(Exception):
+    """What was read is JSON, but not what we once wrote."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownDevice:
+    """A client as we know it, connected or not."""
+
+    device_id: str
+    """Our own: the device and its entities hang on it, whatever the client calls itself on the wire."""
+    client_id: ClientId
+    name: str
+    is_player: bool = False
+    """Was one at least once; a player that is away is still one."""
+    manufacturer: str | None = None
+    product_name: str | None = None
+    software_version: str | None = None
+    mac_address: str | None = None
+
+
+class DeviceStore:
+    """The known devices: read once, written soon after each change."""
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Prepare; `async_load` fills it."""
+        self._hass = hass
+        self._store = _store(hass, KEY_DEVICES)
+        self._devices: dict[str, KnownDevice] = {}
+        self._by_client: dict[ClientId, KnownDevice] = {}
+        self._is_dirty = False
+
+    @property
+    def devices(self) -> Mapping[str, KnownDevice]:
+        """All of them, by our own id."""
+        return self._devices
+
+    async def async_load(self) -> None:
+        """Read what was stored; a damaged store is set aside, and all devices are new again."""
+        for device in await _async_read(self._hass, self._store, _parse_devices) or ():
+            self._put(device)
+
+    @callback
+    def async_learn(self, client: ClientSnapshot) -> tuple[KnownDevice, bool]:
+        """Return the device behind `client`, and whether something about it was new."""
+        old = self._by_client.get(client.client_id)
+        device = replace(
+            old or KnownDevice(device_id=ulid_now(), client_id=client.client_id, name=client.name),
+            name=client.name or client.client_id,
+            is_player=client.is_player or (old is not None and old.is_player),
+            manufacturer=client.manufacturer or None,
+            product_name=client.product_name or None,
+            software_version=client.software_version or None,
+            mac_address=client.mac_address or None,
+        )
+        if device == old:
+            return device, False
+        self._put(device)
+        self._save_soon()
+        return device, True
+
+    @callback
+    def async_forget(self, device_id: str) -> None:
+        """Drop a device; if its client ever comes back, it is a new one."""
+        device = self._devices.pop(device_id)
+        del self._by_client[device.client_id]
+        self._save_soon()
+
+    async def async_flush(self) -> None:
+        """Write what has not been written."""
+        if self._is_dirty:
+            await self._store.async_save(self._as_stored())
+
+    def _put(self, device: KnownDevice) -> None:
+        self._devices[device.device_id] = device
+        self._by_client[device.client_id] = device
+
+    def _save_soon(self) -> None:
+        if self._is_dirty:
+            return  # another call would move the deadline
+        self._is_dirty = True
+        self._store.async_delay_save(self._as_stored, _SAVE_DELAY_S)
+
+    def _as_stored(self) -> dict[str, Any]:
+        self._is_dirty = False
+        return {"devices": [asdict(device) for device in self._devices.values()]}
+
+
+async def async_load_server_id(hass: HomeAssistant) -> str:
+    """Return the id of this server, made once: the public half of a stored X25519 key.
+
+    Encrypted connections need the private half later; a new key would be a new server to every paired device.
+    """
+    store = _store(hass, KEY_IDENTITY)
+    key = await _async_read(hass, store, _parse_identity)
+    if key is None:
+        key = X25519PrivateKey.generate()
+        await store.async_save({"private_key": _to_base64(key.private_bytes_raw())})
+    return _to_base64(key.public_key().public_bytes_raw())
+
+
+async def async_remove_stores(hass: HomeAssistant) -> None:
+    """Remove everything that was stored."""
+    for key in (KEY_IDENTITY, KEY_DEVICES):
+        await _store(hass, key).async_remove()
+        ir.async_delete_issue(hass, DOMAIN, _damage_issue(key))
+
+
+def _store(hass: HomeAssistant, key: str) -> Store[dict[str, Any]]:
+    return Store(hass, STORAGE_VERSION, key, private=True, atomic_writes=True, minor_version=STORAGE_MINOR_VERSION)
+
+
+async def _async_read[T](hass: HomeAssistant, store: Store[dict[str, Any]], parse: Callable[[Any], T]) -> T | None:
+    """Return what is stored, None when nothing is.
+
+    What is not JSON is set aside and reported by Home Assistant itself; what is JSON and yet not ours, here.
+    """
+    try:
+        data = await store.async_load()
+        return None if data is None else parse(data)
+    except _Damaged, KeyError, TypeError, AttributeError:
+        set_aside = await hass.async_add_executor_job(_set_aside, Path(store.path), dt_util.utcnow())
+    _LOGGER.error("The store %s is damaged; it was kept as %s", store.key, set_aside)
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        _damage_issue(store.key),
+        is_fixable=False,
+        is_persistent=True,
+        severity=ir.IssueSeverity.ERROR,
+        translation_key="store_damaged",
+        translation_placeholders={"path": str(set_aside)},
+    )
+    return None
+
+
+def _set_aside(path: Path, now: datetime) -> Path:
+    return path.rename(path.with_name(f"{path.name}.damaged.{now:%Y%m%dT%H%M%S%f}"))
+
+
+def _damage_issue(key: str) -> str:
+    return f"store_damaged_{key}"
+
+
+def _parse_identity(data: Any) -> X25519PrivateKey:
+    try:
+        return X25519PrivateKey.from_private_bytes(base64.urlsafe_b64decode(_text(data, "private_key") + "="))
+    except ValueError as error:
+        raise _Damaged from error
+
+
+def _parse_devices(data: Any) -> Iterable[KnownDevice]:
+    return [
+        KnownDevice(
+            device_id=_text(stored, "device_id"),
+            client_id=ClientId(_text(stored, "client_id")),
+            name=_text(stored, "name"),
+            is_player=stored["is_player"] is True,
+            **{key: None if stored[key] is None else _text(stored, key) for key in _OPTIONAL_TEXTS},
+        )
+        for stored in data["devices"]
+    ]
+
+
+def _text(data: Any, key: str) -> str:
+    if not isinstance(text := data[key], str) or not text:
+        raise _Damaged
+    return text
+
+
+def _to_base64(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

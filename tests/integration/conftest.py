@@ -1,0 +1,167 @@
+"""A Home Assistant with our entry, real sockets on loopback, and players to connect."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+import socket
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import AsyncMock, MagicMock, patch
+
+from homeassistant.const import CONF_HOST, CONF_PORT, MATCH_ALL
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.setup import async_setup_component
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.resonate.const import DOMAIN
+
+from .fake_client import FakeClient
+
+type Until = Callable[[Callable[[], object]], Awaitable[None]]
+type Connect = Callable[..., Awaitable[FakeClient]]
+
+TIMEOUT_S = 15.0
+
+
+@pytest.fixture(autouse=True)
+def _environment(enable_custom_integrations: None, socket_enabled: None, mock_async_zeroconf: MagicMock) -> None:
+    """Let our integration be found, loopback be used, and mDNS be left alone."""
+
+
+@pytest.fixture
+def hass_config_dir(hass_tmp_config_dir: str) -> str:
+    return hass_tmp_config_dir
+
+
+@pytest.fixture
+async def media_dir(hass: HomeAssistant, tmp_path: Path) -> Path:
+    """A folder that is a local media source; media_source looks for it when it is set up."""
+    folder = tmp_path / "music"
+    folder.mkdir()
+    hass.config.media_dirs = {"local": str(folder)}
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def browser() -> Iterator[SimpleNamespace]:
+    """What discovery browses with; `handlers` are called by tests with records."""
+    found = SimpleNamespace(handlers=[], cancelled=0)
+
+    def make(zc: object, service_type: str, handlers: list[Callable[..., None]]) -> MagicMock:
+        assert service_type == "_sendspin._tcp.local."
+        found.handlers = handlers
+        mock = MagicMock()
+        mock.async_cancel = AsyncMock(side_effect=lambda: setattr(found, "cancelled", found.cancelled + 1))
+        return mock
+
+    with patch("custom_components.resonate.discovery.AsyncServiceBrowser", make):
+        yield found
+
+
+@pytest.fixture
+def port() -> int:
+    """A port that was free a moment ago."""
+    return free_port()
+
+
+@pytest.fixture
+def entry_data(port: int) -> dict[str, Any]:
+    return {CONF_HOST: "127.0.0.1", CONF_PORT: port}
+
+
+@pytest.fixture
+def entry(hass: HomeAssistant, entry_data: dict[str, Any]) -> MockConfigEntry:
+    entry = MockConfigEntry(domain=DOMAIN, unique_id=DOMAIN, title="Resonate", data=entry_data)
+    entry.add_to_hass(hass)
+    return entry
+
+
+@pytest.fixture
+async def running(hass: HomeAssistant, entry: MockConfigEntry) -> MockConfigEntry:
+    """The entry, set up."""
+    await start(hass, entry)
+    return entry
+
+
+@pytest.fixture
+def news() -> asyncio.Event:
+    """Set whenever a player hears something."""
+    return asyncio.Event()
+
+
+@pytest.fixture
+def until(hass: HomeAssistant, news: asyncio.Event) -> Until:
+    """Waits for a condition; looks again whenever Home Assistant or a player has news."""
+
+    async def wait(condition: Callable[[], object]) -> None:
+        remove = hass.bus.async_listen(MATCH_ALL, callback(lambda _: news.set()))
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                while not condition():
+                    news.clear()
+                    await news.wait()
+        finally:
+            remove()
+        await hass.async_block_till_done()
+
+    return wait
+
+
+@pytest.fixture
+async def connect(hass: HomeAssistant, news: asyncio.Event, until: Until) -> AsyncIterator[Connect]:
+    """Makes a player and connects it; returns when Home Assistant shows it."""
+    clients: list[FakeClient] = []
+
+    async def make(client_id: str, port: int | None = None, **options: Any) -> FakeClient:
+        client = FakeClient(client_id, on_news=news.set, **options)
+        clients.append(client)
+        if port is None:
+            (entry,) = hass.config_entries.async_entries(DOMAIN)
+            port = entry.runtime_data.data.port
+        await client.dial(port)
+        await until(lambda: state_of(hass, client) not in (None, "unavailable"))
+        return client
+
+    yield make
+    for client in clients:
+        await client.close()
+
+
+async def start(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """Set up the entry, which must work."""
+    assert await async_setup_component(hass, "homeassistant", {})
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def entity_of(client: FakeClient) -> str:
+    return f"media_player.{client.name.lower().replace(' ', '_')}"
+
+
+def state_of(hass: HomeAssistant, client: FakeClient) -> str | None:
+    state = hass.states.get(entity_of(client))
+    return None if state is None else state.state
+
+
+def attribute_of(hass: HomeAssistant, client: FakeClient, name: str) -> Any:
+    state = hass.states.get(entity_of(client))
+    return None if state is None else state.attributes.get(name)
+
+
+async def act(hass: HomeAssistant, action: str, *clients: FakeClient, **data: Any) -> None:
+    """Call an action of media_player on players."""
+    data["entity_id"] = [entity_of(client) for client in clients]
+    await hass.services.async_call("media_player", action, data, blocking=True)
+
+
+async def play(hass: HomeAssistant, media_id: str, *clients: FakeClient, **data: Any) -> None:
+    data = {"media_content_id": media_id, "media_content_type": "music", **data}
+    await act(hass, "play_media", *clients, **data)

@@ -1,0 +1,157 @@
+"""A player of the cleartext era on a real socket: confirms what it is told, and keeps what it was sent."""
+
+import asyncio
+from collections.abc import Callable
+import json
+from typing import Any, Final
+
+import aiohttp
+from aiohttp import web
+
+AUDIO_ID: Final = 4
+HEADER_BYTES: Final = 9
+
+
+class FakeClient:
+    """One device; connects as often as it is told."""
+
+    def __init__(
+        self,
+        client_id: str,
+        *,
+        name: str = "",
+        commands: tuple[str, ...] = ("volume", "mute"),
+        roles: tuple[str, ...] = ("player@v1",),
+        mac_address: str | None = None,
+        on_news: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.client_id = client_id
+        self.name = name or client_id.title()
+        self.commands = commands
+        self.roles = roles
+        self.mac_address = mac_address
+        self.volume = 40
+        self.is_muted = False
+        self.state = "synchronized"
+        self.confirms = True
+        self.heard: list[tuple[str, dict[str, Any]]] = []
+        self.chunk_count = 0
+        self.byte_count = 0
+        self._on_news = on_news
+        self._socket: aiohttp.ClientWebSocketResponse | web.WebSocketResponse | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self._runner: web.AppRunner | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        return self._socket is not None
+
+    @property
+    def streams(self) -> list[str]:
+        """The stream messages it was sent, in their order."""
+        return [kind for kind, _ in self.heard if kind.startswith("stream/")]
+
+    @property
+    def group_ids(self) -> list[str]:
+        """Every group it was told to be in."""
+        return [payload["group_id"] for kind, payload in self.heard if kind == "group/update"]
+
+    async def dial(self, port: int) -> None:
+        """Connect to a server that listens."""
+        self._session = aiohttp.ClientSession()
+        socket = await self._session.ws_connect(f"ws://127.0.0.1:{port}/sendspin")
+        self._task = asyncio.create_task(self._converse(socket))
+
+    async def listen(self) -> int:
+        """Wait for a server that dials; return the port."""
+        application = web.Application()
+        application.router.add_get("/sendspin", self._accept)
+        self._runner = web.AppRunner(application, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        port: int = self._runner.addresses[0][1]
+        return port
+
+    async def close(self, goodbye: str | None = None) -> None:
+        """Leave."""
+        if self._socket is not None:
+            if goodbye is not None:
+                await self._send("client/goodbye", {"reason": goodbye})
+            await self._socket.close()
+        if self._task is not None:
+            await self._task
+            self._task = None
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def set_volume(self, volume: int) -> None:
+        """Change it at the device itself."""
+        self.volume = volume
+        await self._send_state()
+
+    async def _accept(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await self._converse(socket)
+        return socket
+
+    async def _converse(self, socket: aiohttp.ClientWebSocketResponse | web.WebSocketResponse) -> None:
+        self._socket = socket
+        await self._send("client/hello", self._hello())
+        try:
+            async for message in socket:
+                if message.type is aiohttp.WSMsgType.BINARY and message.data[0] == AUDIO_ID:
+                    self.chunk_count += 1
+                    self.byte_count += len(message.data) - HEADER_BYTES
+                elif message.type is aiohttp.WSMsgType.TEXT:
+                    await self._hear(json.loads(message.data))
+                self._on_news()
+        finally:
+            self._socket = None
+            self._on_news()
+
+    async def _hear(self, message: dict[str, Any]) -> None:
+        kind, payload = message["type"], message["payload"]
+        self.heard.append((kind, payload))
+        if kind == "server/hello":
+            await self._send_state()
+        elif kind == "server/command" and self.confirms:
+            player = payload["player"]
+            self.volume = player.get("volume", self.volume)
+            self.is_muted = player.get("mute", self.is_muted)
+            await self._send_state()
+
+    async def _send_state(self) -> None:
+        player = {
+            "volume": self.volume,
+            "muted": self.is_muted,
+            "required_lead_time_ms": 50,
+            "min_buffer_ms": 50,
+        }
+        await self._send("client/state", {"state": self.state, "player": player})
+
+    async def _send(self, kind: str, payload: dict[str, Any]) -> None:
+        assert self._socket is not None
+        await self._socket.send_str(json.dumps({"type": kind, "payload": payload}))
+
+    def _hello(self) -> dict[str, Any]:
+        device_info = {"product_name": "Fake", "manufacturer": "Tests", "software_version": "1.2"}
+        if self.mac_address is not None:
+            device_info["mac_address"] = self.mac_address
+        return {
+            "client_id": self.client_id,
+            "name": self.name,
+            "version": 1,
+            "supported_roles": list(self.roles),
+            "device_info": device_info,
+            "player@v1_support": {
+                "supported_formats": [{"codec": "pcm", "channels": 2, "sample_rate": 48000, "bit_depth": 16}],
+                "buffer_capacity": 1_000_000,
+                "supported_commands": list(self.commands),
+            },
+        }
