@@ -42,7 +42,7 @@ from .events import (
 )
 from .flood import FloodGate
 from .messages.client_command import ControllerAction, parse_client_command
-from .messages.client_hello import ClientHello, PlayerCommand, Role, parse_client_hello
+from .messages.client_hello import ClientHello, PlayerCommand, PlayerSupport, Role, parse_client_hello
 from .messages.client_state import MAX_OUTPUT_DELAY_MS, ClientState, initial_state, merge, parse_client_state
 from .messages.client_time import parse_client_time, server_time
 from .messages.envelope import MAX_MESSAGE_BYTES, JsonObject, parse_envelope
@@ -76,6 +76,7 @@ class Connection:
         self._phase = _Phase.OPENING
         self._deadline: ServerTimeUs | None = ServerTimeUs(opened_at + HELLO_TIMEOUT_US)
         self._hello: ClientHello | None = None
+        self._player: PlayerSupport | None = None
         self._active_roles: tuple[Role, ...] = ()
         self._state: ClientState | None = None
         self._stream_format: StreamFormat | None = None
@@ -135,8 +136,7 @@ class Connection:
         if self._phase is _Phase.OPENING:
             self._close()
             raise HandshakeTimeoutError(f"no client/hello within {HELLO_TIMEOUT_US // US_PER_S} s")
-        assert self._hello is not None
-        self._state = initial_state(self._hello.player)
+        self._state = initial_state(self._player)
         return [StateChanged(state=self._state, changed=frozenset(), is_assumed=True)]
 
     def receive_text(self, text: str, now: ServerTimeUs) -> list[ConnectionEvent]:
@@ -217,7 +217,7 @@ class Connection:
         self, stream_format: StreamFormat, codec_header: bytes | None, *, transmitted: ServerTimeUs
     ) -> str:
         """Return what begins the player's stream, or changes the format of the one that is active."""
-        self._expect_role(Role.PLAYER)
+        self._expect_open()
         if missing := self._missing_for_start():
             raise LocalProtocolError(f"stream/start {missing}")
         if self._hello is None or stream_format not in self._hello.formats:
@@ -260,7 +260,8 @@ class Connection:
         self._hello = parse_client_hello(payload, notes)
         self._active_roles = self._hello.active_roles
         self._phase = _Phase.GREETED
-        self._deadline = ServerTimeUs(now + STATE_TIMEOUT_US) if Role.PLAYER in self._active_roles else None
+        self._player = self._hello.player
+        self._deadline = ServerTimeUs(now + STATE_TIMEOUT_US) if self._player else None
         return [HelloReceived(hello=self._hello, active_roles=self._active_roles), *self._remarks.noted(notes)]
 
     def _receive(self, kind: str, payload: JsonObject, now: ServerTimeUs) -> list[ConnectionEvent]:
@@ -296,10 +297,9 @@ class Connection:
         return [TimeRequested(request=parse_client_time(payload), received_at=now)]
 
     def _receive_state(self, payload: JsonObject, notes: list[str]) -> list[ConnectionEvent]:
-        player = self._hello.player if self._hello and Role.PLAYER in self._active_roles else None
-        delta = parse_client_state(payload, notes, player)
+        delta = parse_client_state(payload, notes, self._player)
         is_first = self._state is None
-        self._state, changed = merge(self._state or initial_state(player), delta)
+        self._state, changed = merge(self._state or initial_state(self._player), delta)
         self._deadline = None
         if is_first:
             return [StateChanged(state=self._state, changed=frozenset(delta))]
@@ -313,15 +313,15 @@ class Connection:
 
     def _receive_request(self, payload: JsonObject, notes: list[str]) -> list[ConnectionEvent]:
         request = parse_request_format(payload, notes)
-        listed = self._hello.formats if self._hello else ()
-        if Role.PLAYER not in self._active_roles or not listed:
+        if self._player is None:
             raise RemoteProtocolError("stream/request-format for a role that is not active")
+        listed = self._player.formats
         current = self._stream_format or self._preferred_format or listed[0]
         self._preferred_format = resolve_format(request, current=current, listed=listed)
         return [FormatRequested(format=self._preferred_format)]
 
     def _missing_for_start(self) -> str | None:
-        if Role.PLAYER not in self._active_roles:
+        if self._player is None:
             return "without the player role"
         if self._state is None:
             return "before the client's state is known"

@@ -5,9 +5,8 @@ from enum import StrEnum
 from typing import Final
 
 from ...errors import RemoteProtocolError
-from .client_hello import MAX_NUMBER
 from .envelope import JsonObject
-from .fields import Fields
+from .fields import MAX_NUMBER, Fields
 
 
 class ControllerAction(StrEnum):

@@ -9,10 +9,9 @@ from ...errors import RemoteProtocolError
 from ...formats import Codec, StreamFormat
 from ...units import ClientId
 from .envelope import JsonObject
-from .fields import Fields, whole_number
+from .fields import MAX_NUMBER, Fields, whole_number
 from .text import clean, is_fit, shown
 
-MAX_NUMBER: Final = 2**31 - 1  # small devices read 32 bits, so no more is ever sent
 _MAC_SEPARATORS: Final = re.compile(r"[:.\-\s]")
 _MAC_DIGITS: Final = re.compile(r"[0-9a-f]{12}")
 
@@ -134,7 +133,38 @@ def parse_client_hello(payload: JsonObject, notes: list[str]) -> ClientHello:
     )
 
 
-def parse_format(fields: Fields, key: str, entry: object) -> StreamFormat | None:
+def normalise_mac(text: str | None) -> str | None:
+    """Return a MAC address in lower case with colons, whatever separates it; None when it is none."""
+    digits = _MAC_SEPARATORS.sub("", (text or "")[:64]).lower()
+    if not _MAC_DIGITS.fullmatch(digits):
+        return None
+    return ":".join(digits[at : at + 2] for at in range(0, 12, 2))
+
+
+def _generation(fields: Fields) -> ClientGeneration:
+    is_old = "player_support" in fields and "player@v1_support" not in fields
+    return ClientGeneration.A1 if is_old else ClientGeneration.LATER
+
+
+def _player_support(fields: Fields) -> PlayerSupport | None:
+    support = fields.nested("player@v1_support") or fields.nested("player_support")
+    if support is None:
+        fields.note("player@v1_support", "missing, so the role stays inactive")
+        return None
+    entries = support.entries("supported_formats")
+    capacity = support.integer("buffer_capacity", minimum=0, maximum=MAX_NUMBER)
+    if entries is None or not capacity:
+        raise RemoteProtocolError("client/hello: player support without formats or buffer_capacity")
+    parsed = (_parse_format(support, "supported_formats", entry) for entry in entries)
+    formats = tuple(dict.fromkeys(entry for entry in parsed if entry is not None))
+    if not formats:
+        support.note("supported_formats", "nothing we know in it, so the role stays inactive")
+        return None
+    commands = support.words("supported_commands", PlayerCommand) or frozenset()
+    return PlayerSupport(formats=formats, capacity_bytes=capacity, commands=commands)
+
+
+def _parse_format(fields: Fields, key: str, entry: object) -> StreamFormat | None:
     """Return one entry of a list of formats; None, with a note, when it cannot be read."""
     if not isinstance(entry, dict):
         fields.note(key, f"{shown(entry)} dropped")
@@ -153,29 +183,6 @@ def parse_format(fields: Fields, key: str, entry: object) -> StreamFormat | None
     return StreamFormat(codec=codec, sample_rate=rate, channel_count=channels, bit_depth=bits)
 
 
-def _generation(fields: Fields) -> ClientGeneration:
-    is_old = "player_support" in fields and "player@v1_support" not in fields
-    return ClientGeneration.A1 if is_old else ClientGeneration.LATER
-
-
-def _player_support(fields: Fields) -> PlayerSupport | None:
-    support = fields.nested("player@v1_support") or fields.nested("player_support")
-    if support is None:
-        fields.note("player@v1_support", "missing, so the role stays inactive")
-        return None
-    entries = support.entries("supported_formats")
-    capacity = support.integer("buffer_capacity", minimum=0, maximum=MAX_NUMBER)
-    if entries is None or not capacity:
-        raise RemoteProtocolError("client/hello: player support without formats or buffer_capacity")
-    parsed = (parse_format(support, "supported_formats", entry) for entry in entries)
-    formats = tuple(dict.fromkeys(entry for entry in parsed if entry is not None))
-    if not formats:
-        support.note("supported_formats", "nothing we know in it, so the role stays inactive")
-        return None
-    commands = support.words("supported_commands", PlayerCommand) or frozenset()
-    return PlayerSupport(formats=formats, capacity_bytes=capacity, commands=commands)
-
-
 def _device_info(fields: Fields) -> DeviceInfo:
     try:
         info = fields.nested("device_info")
@@ -188,11 +195,3 @@ def _device_info(fields: Fields) -> DeviceInfo:
     except RemoteProtocolError as error:  # nothing depends on it
         fields.note("device_info", f"dropped: {error}")
         return DeviceInfo()
-
-
-def normalise_mac(text: str | None) -> str | None:
-    """Return a MAC address in lower case with colons, whatever separates it; None when it is none."""
-    digits = _MAC_SEPARATORS.sub("", (text or "")[:64]).lower()
-    if not _MAC_DIGITS.fullmatch(digits):
-        return None
-    return ":".join(digits[at : at + 2] for at in range(0, 12, 2))

@@ -12,6 +12,8 @@ from ...errors import RemoteProtocolError
 from .envelope import JsonObject
 from .text import shown
 
+MAX_NUMBER: Final = 2**31 - 1
+"""Small devices read 32 bits, so nothing larger is taken or sent where a range is open."""
 MAX_ENTRIES: Final = 128
 """Entries of a list that are looked at; no honest peer comes near."""
 

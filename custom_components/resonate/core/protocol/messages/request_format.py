@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 from ...errors import RemoteProtocolError
 from ...formats import Codec, StreamFormat
-from .client_hello import MAX_NUMBER
 from .envelope import JsonObject
-from .fields import Fields
+from .fields import MAX_NUMBER, Fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

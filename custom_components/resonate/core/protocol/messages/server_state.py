@@ -10,8 +10,8 @@ from typing import Final
 
 from ...units import ServerTimeUs
 from .client_command import ControllerAction
-from .client_hello import MAX_NUMBER
 from .envelope import JsonObject, serialise
+from .fields import MAX_NUMBER
 from .text import sendable_or_none
 
 MAX_SHORT: Final = 2**15 - 1  # small devices keep year and track in 16 bits

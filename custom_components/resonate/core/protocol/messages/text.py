@@ -14,7 +14,7 @@ _UNFIT: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u
 
 def clean(text: str) -> str:
     """Return a peer's text fit for a log line or a name: capped, control characters replaced by a space."""
-    return _UNFIT.sub(" ", text[: 4 * MAX_NAME_LENGTH]).strip()[:MAX_NAME_LENGTH]
+    return _UNFIT.sub(" ", text[: 4 * MAX_NAME_LENGTH]).strip()[:MAX_NAME_LENGTH].rstrip()
 
 
 def is_fit(text: str) -> bool:
