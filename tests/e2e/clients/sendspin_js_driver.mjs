@@ -37,7 +37,7 @@ function emit(event, fields = {}) {
 console.log = (...words) => console.info(...words);
 console.info = (...words) => process.stderr.write(`${words.join(" ")}\n`);
 for (const level of ["warn", "error"]) {
-  console[level] = (...words) => emit("log", { level: level === "warn" ? "warning" : level, message: words.join(" ") });
+  console[level] = (...words) => emit("log", { level, message: words.join(" ") });
 }
 
 const modules = resolve(options.environment, "node_modules");
@@ -150,6 +150,7 @@ const clock = setInterval(() => {
 
 function leave() {
   clearInterval(clock);
+  console.warn = console.info; // what is still under way is of no use to it any more, and it says so
   core?.disconnect("user_request");
   stopListening();
 }
