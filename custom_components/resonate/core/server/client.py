@@ -26,8 +26,10 @@ class Client:
         self.group: ResonateGroup
         self.hello: ClientHello | None = None
         """Its latest, kept when it is gone."""
-        self.loss_reason: LossReason | None = None
+        self.loss_reason: LossReason | None = LossReason.CONNECTION_LOST
         """Why it is gone; None while it is there."""
+        self.was_available = True
+        """What it last said of that, in this session."""
         self._session: Session | None = None
         self._state: ClientState | None = None
 
@@ -48,7 +50,7 @@ class Client:
         self._session = session
         if session is not None:
             self.hello = session.hello
-            self.loss_reason = None
+            self.was_available = True
             self._state = None
 
     @property

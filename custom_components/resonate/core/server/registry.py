@@ -56,8 +56,6 @@ class Registry:
 
     async def close(self) -> None:
         """Let go of the groups; the sessions must be over."""
-        for task in self._tasks:
-            task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
         for group in self.groups.values():
@@ -127,14 +125,13 @@ class Registry:
                 return ConnectionReason.DISCOVERY
             client = self.clients[hello.client_id] = Client(hello.client_id)
             client.group = self._add_group(_new_group_id(), hello.name)
-        is_new = client not in client.group.members.values()
         before, client.session = client.session, session
         if before is not None:
             before.end(LossReason.REPLACED, "another connection of the same client")
         else:
             _LOGGER.info("%s (%s) connected from %s", client.name, client.client_id, session.peer)
-        plays = client.group.is_playing and not is_new
-        return ConnectionReason.PLAYBACK if plays or session.is_wanted else ConnectionReason.DISCOVERY
+        is_to_play = session.is_wanted or client.group.is_playing
+        return ConnectionReason.PLAYBACK if is_to_play else ConnectionReason.DISCOVERY
 
     def joined(self, session: Session) -> None:
         """Let the client's group have it, or have it back."""
@@ -146,7 +143,9 @@ class Registry:
         else:
             client.group.add(client)
         session.controller(Controller(actions=frozenset()))
-        self._notices.emit(ClientConnected(client_id=client.client_id))
+        if client.loss_reason is not None:
+            client.loss_reason = None
+            self._notices.emit(ClientConnected(client_id=client.client_id))
         self._notices.changed()
 
     def state_changed(self, session: Session) -> None:
@@ -155,7 +154,8 @@ class Registry:
         if client is None or session.state is None:
             return
         client.group.client_changed(client)
-        if not session.state.is_available:
+        was_available, client.was_available = client.was_available, session.state.is_available
+        if was_available and not client.was_available:
             self._step_aside(client)
         self._notices.changed()
 

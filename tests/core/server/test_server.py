@@ -1,0 +1,422 @@
+"""The whole server in virtual time: clients over memory, real groups and encoders, no sockets."""
+
+import asyncio
+from collections.abc import AsyncIterator
+import logging
+
+import numpy as np
+import pytest
+
+from core.errors import CommandRefusedError, UnknownTargetError
+from core.events import ClientConnected, ClientLost, Event, LossReason, MediumChanged, PlaybackEnded
+from core.formats import STEREO
+from core.media.media_stream import MediaStream
+from core.media.request import MediaRequest
+from core.media.source import Passage, SourceInfo
+from core.protocol.websocket import CloseCode
+from core.server.registry import MAX_CLIENTS
+from core.server.server import ResonateServer
+from core.server.settings import ServerSettings
+from core.server.snapshot import PlaybackState, ServerSnapshot
+from core.units import US_PER_S, ClientId, GroupId
+from tests.fakes.client import MemoryClient
+from tests.fakes.clock import FakeClock
+from tests.fakes.runner import InlineRunner
+
+KITCHEN = ClientId("kitchen")
+BATH = ClientId("bath")
+
+
+class Hum:
+    """A source of so many seconds of a constant value."""
+
+    def __init__(self, seconds: float) -> None:
+        self._rest = round(seconds * 48_000)
+
+    def open(self) -> SourceInfo:
+        return SourceInfo(sample_rate=48_000, layout=STEREO, is_seekable=True)
+
+    def start(self, mix_rate: int, position_us: int) -> None:
+        pass
+
+    def seek(self, position_us: int) -> None:
+        pass
+
+    def read(self, frame_count: int) -> Passage | None:
+        count = min(frame_count, self._rest)
+        self._rest -= count
+        return Passage(np.full((count, 2), 0.25, np.float32), STEREO) if count else None
+
+    def close(self) -> None:
+        self._rest = 0
+
+
+def hum(seconds: float = 3_600) -> list[MediaRequest]:
+    return [MediaRequest(media_id="hum", stream=MediaStream(main=Hum(seconds)))]
+
+
+class House:
+    """A server, and what it told."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        settings = ServerSettings(server_id="s" * 43, name="Home")
+        self.server = ResonateServer(settings, clock=self.clock, render=InlineRunner(), media=InlineRunner())
+        self.events: list[Event] = []
+        self.pictures: list[ServerSnapshot] = []
+        self.unsubscribe = self.server.subscribe(self._hear)
+
+    def _hear(self, what: Event | ServerSnapshot) -> None:
+        if isinstance(what, ServerSnapshot):
+            self.pictures.append(what)
+        else:
+            self.events.append(what)
+
+    async def join(self, client_id: str, *, is_masking: bool = False, **changes: object) -> MemoryClient:
+        client = MemoryClient(client_id, is_masking=is_masking).connect(self.server.accept)
+        client.introduce(**changes)
+        await self.pass_s(0)
+        return client
+
+    async def pass_s(self, seconds: float) -> None:
+        await self.clock.sleep(round(seconds * US_PER_S) + 1)
+
+    def lag_us(self) -> int | None:
+        return self.server.statistics.loop_lag_us
+
+    def group_of(self, client_id: ClientId) -> GroupId:
+        return self.server.snapshot.clients[client_id].group_id
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    house = House()
+    yield house
+    await house.server.close()
+    await house.server.close()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+# The picture
+
+
+async def test_a_client_appears_with_a_group_of_its_own(house: House) -> None:
+    assert house.server.snapshot == ServerSnapshot()
+    client = await house.join(
+        "kitchen",
+        device_info={
+            "product_name": "Box",
+            "manufacturer": "Maker",
+            "software_version": "1",
+            "mac_address": "AA-BB-CC-DD-EE-FF",
+        },
+    )
+    picture = house.server.snapshot
+    assert picture is house.server.snapshot
+    assert picture is house.pictures[-1]
+    shown = picture.clients[KITCHEN]
+    assert (shown.name, shown.is_connected, shown.is_available, shown.is_player) == ("Kitchen", True, True, True)
+    assert (shown.volume, shown.is_muted, shown.output_delay_ms, shown.loss_reason) == (50, False, 0, None)
+    assert (shown.can_set_volume, shown.can_mute, shown.can_set_output_delay) == (True, True, False)
+    assert (shown.product_name, shown.mac_address, shown.address) == ("Box", "aa:bb:cc:dd:ee:ff", "192.0.2.1")
+    assert picture.groups[shown.group_id].members == (KITCHEN,)
+    assert house.events == [ClientConnected(client_id=KITCHEN)]
+    update = client.got("group/update")[0]
+    assert update == {"playback_state": "stopped", "group_id": shown.group_id, "group_name": "Kitchen"}
+
+
+async def test_many_changes_in_one_turn_are_one_new_picture(house: House) -> None:
+    client = await house.join("kitchen")
+    count = len(house.pictures)
+    for volume in range(30):
+        client.say_state(volume=volume)
+    await house.pass_s(0)
+    assert house.pictures[-1].clients[KITCHEN].volume == 29
+    assert len(house.pictures) <= count + 31
+    count = len(house.pictures)
+    for name in "abc":
+        house.server.create_group(name)
+    await house.pass_s(0)
+    assert len(house.pictures) == count + 1
+
+
+async def test_a_listener_that_fails_or_left_is_of_no_matter(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    def fail(what: Event | ServerSnapshot) -> None:
+        raise RuntimeError("listener")
+
+    leave = house.server.subscribe(fail)
+    await house.join("kitchen")
+    assert house.events
+    assert {record.levelno for record in caplog.records} == {logging.ERROR}
+    leave()
+    leave()
+    house.unsubscribe()
+    count = len(house.events)
+    caplog.clear()
+    await house.join("bath")
+    assert len(house.events) == count
+    assert not caplog.records
+
+
+# Lost and back
+
+
+async def test_lost_stays_known_in_its_group_and_comes_back(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    client = await house.join("kitchen")
+    group_id = house.group_of(KITCHEN)
+    client.transport.lose()
+    await house.pass_s(10)
+    shown = house.server.snapshot.clients[KITCHEN]
+    assert (shown.is_connected, shown.loss_reason, shown.volume) == (False, LossReason.CONNECTION_LOST, 50)
+    assert (shown.address, shown.stream_format, shown.sent_bytes) == (None, None, 0)
+    await house.join("kitchen")
+    assert house.group_of(KITCHEN) == group_id
+    assert house.server.snapshot.clients[KITCHEN].loss_reason is None
+    connected = ClientConnected(client_id=KITCHEN)
+    lost = ClientLost(client_id=KITCHEN, reason=LossReason.CONNECTION_LOST, detail="connection lost")
+    assert house.events == [connected, lost, connected]
+    assert len(caplog.records) == 3
+
+
+async def test_lost_while_playing_comes_back_into_the_stream(house: House) -> None:
+    kitchen, bath = await house.join("kitchen"), await house.join("bath")
+    await house.server.move(BATH, house.group_of(KITCHEN))
+    await house.server.play(KITCHEN, hum())
+    await house.pass_s(5)
+    bath.transport.lose()
+    await house.pass_s(5)
+    back = await house.join("bath")
+    await house.pass_s(5)
+    assert back.got("server/hello")[0]["connection_reason"] == "playback"
+    assert back.kinds[-2:] == ["stream/start", "audio"]
+    assert len(back.got("stream/start")) == len(kitchen.got("stream/start")) == 1
+    assert {stamp for stamp, _ in back.audio} & {stamp for stamp, _ in kitchen.audio}
+    spans = [later - sooner for (sooner, _), (later, _) in zip(kitchen.audio, kitchen.audio[1:], strict=False)]
+    assert set(spans) == {spans[0]}
+
+
+async def test_the_new_connection_of_the_same_id_wins(house: House) -> None:
+    await house.join("bath")
+    old = await house.join("kitchen")
+    await house.server.move(KITCHEN, house.group_of(BATH))
+    new = await house.join("kitchen")
+    assert old.transport.closed_with == (CloseCode.NORMAL, "")
+    assert new.transport.is_open
+    assert house.group_of(KITCHEN) == house.group_of(BATH) == new.got("group/update")[0]["group_id"]
+    assert house.events == [ClientConnected(client_id=BATH), ClientConnected(client_id=KITCHEN)]
+    old.say("client/state", {"player": {"volume": 1}})
+    await house.pass_s(1)
+    assert house.server.snapshot.clients[KITCHEN].volume == 50
+
+
+async def test_a_storm_of_one_id_leaves_one_session(house: House) -> None:
+    clients = [await house.join("kitchen") for _ in range(100)]
+    await house.pass_s(1)
+    assert [client.transport.is_open for client in clients] == [False] * 99 + [True]
+    assert all(client.task is not None and client.task.done() for client in clients[:-1])
+    assert len(house.server.snapshot.groups) == 1
+
+
+async def test_no_more_clients_are_remembered_than_there_is_room_for(house: House) -> None:
+    for index in range(MAX_CLIENTS + 20):
+        client = await house.join(f"c{index}")
+        client.say("client/goodbye", {"reason": "shutdown"})
+        await house.pass_s(0)
+    picture = house.server.snapshot
+    assert len(picture.clients) == len(picture.groups) == MAX_CLIENTS
+    assert f"c{MAX_CLIENTS + 19}" in picture.clients
+    assert "c19" not in picture.clients
+
+
+async def test_one_more_than_there_is_room_for_is_turned_away(house: House) -> None:
+    for index in range(MAX_CLIENTS):
+        await house.join(f"c{index}")
+    client = await house.join("late")
+    assert not client.transport.is_open
+    assert "late" not in house.server.snapshot.clients
+    assert all(shown.is_connected for shown in house.server.snapshot.clients.values())
+
+
+async def test_forgotten_when_it_is_gone_and_not_before(house: House) -> None:
+    client = await house.join("kitchen")
+    with pytest.raises(CommandRefusedError):
+        await house.server.forget(KITCHEN)
+    client.transport.lose()
+    await house.pass_s(1)
+    await house.server.forget(KITCHEN)
+    assert not house.server.snapshot.clients
+    assert not house.server.snapshot.groups
+    with pytest.raises(UnknownTargetError):
+        await house.server.forget(KITCHEN)
+
+
+# Groups
+
+
+async def test_moving_makes_and_drops_groups(house: House) -> None:
+    server = house.server
+    kitchen, _ = await house.join("kitchen"), await house.join("bath")
+    named = server.create_group("Downstairs", GroupId("fixed"))
+    assert (named, server.create_group("Again", GroupId("fixed"))) == ("fixed", "fixed")
+    assert await server.move(KITCHEN, named) == await server.move(BATH, named) == named
+    assert server.snapshot.groups[named].members == (KITCHEN, BATH)
+    assert set(server.snapshot.groups) == {named}
+    assert await server.move(KITCHEN, named) == named
+    alone = await server.move(KITCHEN, None)
+    assert await server.move(KITCHEN, None) == alone
+    assert await server.move(BATH, None) != named
+    assert server.snapshot.groups[named].members == ()
+    await house.pass_s(0)
+    assert [update["group_id"] for update in kitchen.got("group/update")][-2:] == [named, alone]
+    for call in (
+        server.move(ClientId("x"), None),
+        server.move(KITCHEN, GroupId("x")),
+        server.play(GroupId("x"), hum()),
+    ):
+        with pytest.raises(UnknownTargetError):
+            await call
+
+
+async def test_who_leaves_does_not_disturb_the_others(house: House) -> None:
+    kitchen, bath = await house.join("kitchen"), await house.join("bath")
+    group_id = await house.server.move(BATH, house.group_of(KITCHEN))
+    await house.server.play(group_id, hum())
+    await house.pass_s(3)
+    await house.server.move(KITCHEN, None)
+    await house.pass_s(0)
+    assert kitchen.kinds[-1] == "stream/end"
+    await house.pass_s(3)
+    assert kitchen.kinds[-1] == "stream/end"
+    assert bath.kinds[-1] == "audio"
+    assert house.server.snapshot.groups[house.group_of(BATH)].state == PlaybackState.PLAYING
+
+
+async def test_used_by_something_else_steps_aside_once(house: House) -> None:
+    kitchen, bath = await house.join("kitchen"), await house.join("bath")
+    group_id = await house.server.move(BATH, house.group_of(KITCHEN))
+    await house.server.play(group_id, hum())
+    await house.pass_s(3)
+    bath.say("client/state", {"state": "external_source"})
+    await house.pass_s(0)
+    assert bath.kinds[-1] == "stream/end"
+    assert not house.server.snapshot.clients[BATH].is_available
+    assert house.group_of(BATH) != group_id
+    await house.server.move(BATH, group_id)
+    bath.say("client/state", {"player": {"volume": 3}})
+    await house.pass_s(0)
+    assert house.group_of(BATH) == group_id
+    kitchen.say("client/state", {"state": "external_source"})
+    await house.server.move(BATH, None)
+    await house.pass_s(1)
+    assert house.server.snapshot.groups[house.group_of(KITCHEN)].state == PlaybackState.IDLE
+    bath.say("client/state", {"state": "synchronized"})
+    await house.pass_s(1)
+    assert house.server.snapshot.clients[BATH].is_available
+
+
+# Playing
+
+
+async def test_plays_to_the_end(house: House) -> None:
+    client = await house.join("kitchen")
+    await house.server.play(KITCHEN, hum(3))
+    await house.pass_s(1)
+    shown = house.server.snapshot
+    assert shown.groups[house.group_of(KITCHEN)].state == PlaybackState.PLAYING
+    assert shown.clients[KITCHEN].stream_format is not None
+    await house.pass_s(5)
+    assert client.kinds[-1] == "stream/end"
+    assert sum(len(data) for _, data in client.audio) == 3 * 48_000 * 4
+    assert house.server.snapshot.clients[KITCHEN].sent_bytes == 3 * 48_000 * 4
+    assert [type(event) for event in house.events] == [ClientConnected, MediumChanged, MediumChanged, PlaybackEnded]
+    assert house.server.statistics.encoded_chunk_count == len(client.audio)
+
+
+async def test_the_face_reaches_the_group_and_the_player(house: House) -> None:
+    server = house.server
+    client = await house.join("kitchen")
+    group_id = house.group_of(KITCHEN)
+    await server.play(group_id, hum())
+    await house.pass_s(2)
+    await server.pause(KITCHEN)
+    await house.pass_s(1)
+    assert server.snapshot.groups[group_id].state == PlaybackState.PAUSED
+    await server.seek(KITCHEN, 5_000_000)
+    await server.resume(KITCHEN)
+    await house.pass_s(2)
+    assert server.snapshot.groups[group_id].state == PlaybackState.PLAYING
+    await server.stop(KITCHEN)
+    await house.pass_s(1)
+    assert server.snapshot.groups[group_id].state == PlaybackState.IDLE
+    await server.set_volume(KITCHEN, 10)
+    await server.set_muted(KITCHEN, True)
+    with pytest.raises(CommandRefusedError):
+        await server.set_output_delay(KITCHEN, 10)
+    await house.pass_s(0)
+    assert [payload["player"]["command"] for payload in client.got("server/command")] == ["volume", "mute"]
+    client.transport.lose()
+    await house.pass_s(1)
+    with pytest.raises(CommandRefusedError):
+        await server.set_volume(KITCHEN, 10)
+    with pytest.raises(UnknownTargetError):
+        await server.set_volume(ClientId("x"), 10)
+
+
+async def test_a_stuck_player_is_let_go_and_the_others_hear_no_difference(house: House) -> None:
+    kitchen, bath = await house.join("kitchen"), await house.join("bath")
+    await house.server.move(BATH, house.group_of(KITCHEN))
+    await house.server.play(KITCHEN, hum())
+    await house.pass_s(3)
+    bath.transport.is_stuck = True
+    await house.pass_s(10)
+    assert house.server.snapshot.clients[BATH].loss_reason == LossReason.TOO_SLOW
+    assert not bath.transport.is_open
+    spans = {later - sooner for (sooner, _), (later, _) in zip(kitchen.audio, kitchen.audio[1:], strict=False)}
+    assert spans == {kitchen.audio[1][0] - kitchen.audio[0][0]}
+    assert house.server.snapshot.groups[house.group_of(KITCHEN)].state == PlaybackState.PLAYING
+
+
+async def test_players_that_dialled_and_players_that_were_dialled_hear_the_same(house: House) -> None:
+    kitchen, bath = await house.join("kitchen"), await house.join("bath", is_masking=True)
+    await house.server.move(BATH, house.group_of(KITCHEN))
+    await house.server.play(KITCHEN, hum(2))
+    await house.pass_s(4)
+    assert kitchen.audio == bath.audio
+    assert len(kitchen.audio) > 10
+
+
+async def test_statistics_tell_of_what_waits_and_of_a_late_loop(house: House) -> None:
+    client = await house.join("kitchen")
+    assert house.lag_us() is None
+    house.server.measure_loop_lag()
+    house.server.measure_loop_lag()
+    await house.server.play(KITCHEN, hum())
+    await house.pass_s(1.05)
+    assert house.lag_us() == 0
+    client.transport.is_stuck = True
+    await house.pass_s(2)
+    statistics = house.server.statistics
+    assert statistics.queued_bytes[KITCHEN] > 100_000
+    assert statistics.encoded_chunk_count > 50
+    house.clock.advance(500_000)
+    assert 300_000 < (house.lag_us() or 0) <= 500_000
+    await house.pass_s(1.5)
+    assert 300_000 < (house.lag_us() or 0) <= 500_000
+    await house.pass_s(2)
+    assert house.lag_us() == 0
+
+
+async def test_closing_says_so_to_everybody_within_a_second(house: House) -> None:
+    clients = [await house.join(f"c{index}") for index in range(5)]
+    await house.server.play(ClientId("c1"), hum())
+    await house.pass_s(2)
+    began = int(house.clock.now())
+    await house.server.close()
+    assert int(house.clock.now()) - began < US_PER_S
+    assert {client.transport.closed_with for client in clients} == {(CloseCode.GOING_AWAY, "")}
+    assert all(not shown.is_connected for shown in house.server.snapshot.clients.values())
+    late = MemoryClient("late").connect(house.server.accept)
+    late.introduce()
+    await house.pass_s(1)
+    assert late.transport.is_aborted
