@@ -27,7 +27,7 @@ MAX_UNDECIDED_PER_ADDRESS: Final = 8
 """Of those, from one address; several players may live behind one (protocol.md 21)."""
 HANDSHAKE_TIMEOUT_US: Final = 30 * US_PER_S
 _FALLBACK_PORTS: Final = 10
-_BACKLOG: Final = 128
+_BACKLOG: Final = 1024  # a storm must not make the kernel drop what a client says
 _NO_SUCH_FAMILY: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 
 
@@ -66,20 +66,21 @@ class Listener:
         self._serve = serve
         self._admission = Admission()
         self._http: web.Server | None = None
+        self._sockets: list[socket.socket] = []
         self._accepting: list[asyncio.Task[None]] = []
         self._release_by_transport: dict[asyncio.BaseTransport, Callable[[], None]] = {}
 
     async def start(self, host: str | None, port: int, *, allow_fallback: bool) -> None:
         """Listen at this port or, where allowed, at the next free one. Raises OSError when there is none."""
-        sockets = await _open_sockets(host, port, allow_fallback=allow_fallback)
-        self.port = sockets[0].getsockname()[1]
+        self._sockets = await _open_sockets(host, port, allow_fallback=allow_fallback)
+        self.port = self._sockets[0].getsockname()[1]
         self._http = web.Server(
             self._handle, access_log=None, logger=_HTTP_LOGGER, keepalive_timeout=0.0, lingering_time=0.0
         )
         loop = asyncio.get_running_loop()
         self._accepting = [
             loop.create_task(self._accept(listening), name=f"resonate accept {listening.getsockname()[0]}")
-            for listening in sockets
+            for listening in self._sockets
         ]
 
     async def close(self) -> None:
@@ -90,6 +91,9 @@ class Listener:
         if self._accepting:
             await asyncio.wait(self._accepting)
         self._accepting = []
+        for listening in self._sockets:
+            listening.close()
+        self._sockets = []
         for transport in list(self._release_by_transport):
             self._drop(transport)
         if self._http is not None:
@@ -99,17 +103,16 @@ class Listener:
 
     async def _accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        with listening:
-            while True:
-                try:
-                    connection, address = await loop.sock_accept(listening)
-                except ConnectionError:  # gone before it was accepted
-                    continue
-                except OSError as err:  # no files left, most likely
-                    _LOGGER.warning("Cannot accept connections at the moment: %s", err)
-                    await self._clock.sleep_until(ServerTimeUs(self._clock.now() + US_PER_S))
-                    continue
-                await self._admit(connection, address[0])
+        while True:
+            try:
+                connection, address = await loop.sock_accept(listening)
+            except ConnectionError:  # gone before it was accepted
+                continue
+            except OSError as err:  # no files left, most likely
+                _LOGGER.warning("Cannot accept connections at the moment: %s", err)
+                await self._clock.sleep_until(ServerTimeUs(self._clock.now() + US_PER_S))
+                continue
+            await self._admit(connection, address[0])
 
     async def _admit(self, connection: socket.socket, address: str) -> None:
         for gone in [transport for transport in self._release_by_transport if transport.is_closing()]:
