@@ -22,6 +22,7 @@ OPEN_TIMEOUT_S: Final = 10.0
 READ_TIMEOUT_S: Final = 10.0
 SPEECH_TIMEOUT_S: Final = 30.0  # a language model may think that long before the first word
 READ_AHEAD_BYTES: Final = 1 << 20
+HEAD_BYTES: Final = 1 << 17
 _PIECE_BYTES: Final = 1 << 16
 
 type Pieces = Callable[[], AsyncGenerator[bytes]]
@@ -163,6 +164,8 @@ class RangedStream(UrlStream):
         self._position = 0
         self._fetched_to = 0
         """Where the pump's next byte belongs."""
+        self._head = bytearray()
+        """The first bytes, for FFmpeg goes back to them while it finds out what it has."""
         self._broken_at: int | None = None
         self._is_closed = False
 
@@ -170,6 +173,10 @@ class RangedStream(UrlStream):
         """Return up to `byte_count` bytes, waiting for at least one; empty at the end. Raises MediaError."""
         if self._position >= self._length or self._is_closed:
             return b""
+        if self._position < len(self._head):
+            data = bytes(self._head[self._position : self._position + byte_count])
+            self._position += len(data)
+            return data
         if self._position != self._fetched_to:
             self._ask_again()
         try:
@@ -181,6 +188,8 @@ class RangedStream(UrlStream):
             self._broken_at = self._position
             self._ask_again()
             data = super().read(byte_count)
+        if self._position == len(self._head) < HEAD_BYTES:
+            self._head += data
         self._position += len(data)
         self._fetched_to = self._position
         return data

@@ -131,9 +131,11 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
             model=device.product_name,
             sw_version=device.software_version,
         )
-        if device.mac_address is not None:
-            info.connections = {(dr.CONNECTION_NETWORK_MAC, device.mac_address)}
-            info.suggested_area = self._area_of(device.mac_address)
+        if (mac_address := device.mac_address) is not None:
+            info.suggested_area = self._area_of(mac_address)
+            twins = [other.device_id for other in self.devices.devices.values() if other.mac_address == mac_address]
+            if device.device_id == min(twins):  # two with one address would be one device to the registry
+                info.connections = {(dr.CONNECTION_NETWORK_MAC, mac_address)}
         return info
 
     async def async_forget(self, device_id: str) -> None:

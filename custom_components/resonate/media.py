@@ -11,6 +11,8 @@ from homeassistant.components import media_source, tts
 from homeassistant.components.media_player import async_process_play_media_url
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers.network import is_hass_url
+from yarl import URL
 
 from .byte_streams import StreamOpener
 from .const import DOMAIN
@@ -119,27 +121,29 @@ async def _async_allowed_file(hass: HomeAssistant, path: str) -> Path:
 
 
 def _locate_url(hass: HomeAssistant, opener: StreamOpener, url: str, mime_type: str | None) -> MediaLocation:
-    if (speech := _find_speech(hass, url)) is not None:
-        return partial(opener.open_speech, speech.async_stream_result)
-    if url.startswith("/"):
-        url = async_process_play_media_url(hass, url)
     try:
-        parts = urlsplit(url)
-        host = parts.hostname
+        parsed = URL(url)
     except ValueError:
-        host = None
-    if host is None or parts.scheme not in ("http", "https"):
-        raise ServiceValidationError(
-            translation_domain=DOMAIN, translation_key="media_id_unknown", translation_placeholders={"media_id": url}
-        )
+        raise _unknown(url) from None
+    is_ours = url.startswith("/") or is_hass_url(hass, url)
+    if is_ours and (speech := _find_speech(hass, parsed.path)) is not None:
+        return partial(opener.open_speech, speech.async_stream_result)
+    if not is_ours and (not parsed.host or parsed.scheme not in ("http", "https")):
+        raise _unknown(url)
     url = async_process_play_media_url(hass, url)
-    if mime_type in PLAYLIST_TYPES or PurePosixPath(parts.path).suffix.lower() in PLAYLIST_SUFFIXES:
+    if mime_type in PLAYLIST_TYPES or PurePosixPath(parsed.path).suffix.lower() in PLAYLIST_SUFFIXES:
         return url  # FFmpeg fetches the parts by itself, as only it knows which
     return partial(opener.open_url, url)
 
 
-def _find_speech(hass: HomeAssistant, url: str) -> tts.ResultStream | None:
-    """Return the speech behind a URL of ours, so that it needs no way through the web server."""
-    if not url.startswith(TTS_PATH) or tts.DOMAIN not in hass.config.components:
+def _unknown(media_id: str) -> ServiceValidationError:
+    return ServiceValidationError(
+        translation_domain=DOMAIN, translation_key="media_id_unknown", translation_placeholders={"media_id": media_id}
+    )
+
+
+def _find_speech(hass: HomeAssistant, path: str) -> tts.ResultStream | None:
+    """Return the speech behind a path of ours, so that it needs no way through the web server."""
+    if not path.startswith(TTS_PATH) or tts.DOMAIN not in hass.config.components:
         return None
-    return tts.async_get_stream(hass, url.removeprefix(TTS_PATH))
+    return tts.async_get_stream(hass, path.removeprefix(TTS_PATH))

@@ -1,25 +1,21 @@
 """A Home Assistant with our entry, real sockets on loopback, and players to connect."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-import socket
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import AsyncMock, MagicMock, patch
 
 from homeassistant.const import CONF_HOST, CONF_PORT, MATCH_ALL
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.resonate.const import DOMAIN
 
 from .fake_client import FakeClient
-
-type Until = Callable[[Callable[[], object]], Awaitable[None]]
-type Connect = Callable[..., Awaitable[FakeClient]]
+from .helpers import Connect, Until, free_port, start, state_of, view_of
 
 TIMEOUT_S = 15.0
 
@@ -116,52 +112,13 @@ async def connect(hass: HomeAssistant, news: asyncio.Event, until: Until) -> Asy
     async def make(client_id: str, port: int | None = None, **options: Any) -> FakeClient:
         client = FakeClient(client_id, on_news=news.set, **options)
         clients.append(client)
-        if port is None:
-            (entry,) = hass.config_entries.async_entries(DOMAIN)
-            port = entry.runtime_data.data.port
-        await client.dial(port)
+        (entry,) = hass.config_entries.async_entries(DOMAIN)
+        await client.dial(port or entry.runtime_data.data.port)
         await until(lambda: state_of(hass, client) not in (None, "unavailable"))
+        # Its state comes after its hello, and shows in the entity only if there is anything to show.
+        await until(lambda: view_of(entry, client).volume is not None)
         return client
 
     yield make
     for client in clients:
         await client.close()
-
-
-async def start(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """Set up the entry, which must work."""
-    assert await async_setup_component(hass, "homeassistant", {})
-    assert await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def entity_of(client: FakeClient) -> str:
-    return f"media_player.{client.name.lower().replace(' ', '_')}"
-
-
-def state_of(hass: HomeAssistant, client: FakeClient) -> str | None:
-    state = hass.states.get(entity_of(client))
-    return None if state is None else state.state
-
-
-def attribute_of(hass: HomeAssistant, client: FakeClient, name: str) -> Any:
-    state = hass.states.get(entity_of(client))
-    return None if state is None else state.attributes.get(name)
-
-
-async def act(hass: HomeAssistant, action: str, *clients: FakeClient, **data: Any) -> None:
-    """Call an action of media_player on players."""
-    data["entity_id"] = [entity_of(client) for client in clients]
-    await hass.services.async_call("media_player", action, data, blocking=True)
-
-
-async def play(hass: HomeAssistant, media_id: str, *clients: FakeClient, **data: Any) -> None:
-    data = {"media_content_id": media_id, "media_content_type": "music", **data}
-    await act(hass, "play_media", *clients, **data)

@@ -1,0 +1,104 @@
+"""What is on the disk: who we are, and whom we know."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.resonate.const import DOMAIN
+
+from .helpers import Connect, our_threads, start, unload
+
+
+@pytest.fixture
+def hass_storage() -> dict[str, Any]:
+    """Let stores write into the temporary folder."""
+    return {}
+
+
+def store(hass: HomeAssistant, name: str) -> Path:
+    return Path(hass.config.path(".storage", f"{DOMAIN}.{name}"))
+
+
+def stored(hass: HomeAssistant, name: str) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(store(hass, name).read_text())
+    return data
+
+
+async def test_home_assistant_stops(hass: HomeAssistant, running: MockConfigEntry, connect: Connect) -> None:
+    await connect("kitchen")
+    await hass.async_stop(force=True)
+    assert our_threads() == []
+    assert {device["name"] for device in stored(hass, "devices")["data"]["devices"]} == {"Kitchen"}
+
+
+async def test_the_server_id_is_a_public_key(hass: HomeAssistant, running: MockConfigEntry) -> None:
+    server_id = running.runtime_data.bridge.settings.server_id
+    assert len(server_id) == 43
+    assert len(base64.urlsafe_b64decode(server_id + "=")) == 32
+    assert store(hass, "identity").stat().st_mode & 0o077 == 0
+    assert server_id not in store(hass, "identity").read_text()
+
+
+async def test_removing_the_entry_removes_its_stores(
+    hass: HomeAssistant, running: MockConfigEntry, connect: Connect
+) -> None:
+    await connect("kitchen")
+    await unload(hass, running)
+    assert store(hass, "devices").exists()
+    assert store(hass, "identity").exists()
+    await hass.config_entries.async_remove(running.entry_id)
+    assert not list(store(hass, "devices").parent.glob(f"{DOMAIN}.*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("identity", {"private_key": "too short"}),
+        ("identity", {"private_key": "ümlaut"}),
+        ("identity", {"private_key": ""}),
+        ("identity", {}),
+        ("identity", []),
+        ("devices", {"devices": [{"device_id": "1"}]}),
+        ("devices", {"devices": 7}),
+        ("devices", {"devices": ["text"]}),
+    ],
+)
+async def test_a_damaged_store_is_set_aside(
+    hass: HomeAssistant, entry: MockConfigEntry, issue_registry: ir.IssueRegistry, name: str, data: object
+) -> None:
+    key = f"{DOMAIN}.{name}"
+    text = json.dumps({"version": 1, "minor_version": 1, "key": key, "data": data})
+    store(hass, name).parent.mkdir(exist_ok=True)
+    store(hass, name).write_text(text)
+    await start(hass, entry)
+    issue = issue_registry.async_get_issue(DOMAIN, f"store_damaged_{key}")
+    assert issue is not None
+    assert issue.translation_placeholders is not None
+    assert Path(issue.translation_placeholders["path"]).read_text() == text
+    assert entry.state is ConfigEntryState.LOADED
+
+
+async def test_a_store_that_is_no_json_is_set_aside(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    store(hass, "identity").parent.mkdir(exist_ok=True)
+    store(hass, "identity").write_text("{")
+    await start(hass, entry)
+    (kept,) = store(hass, "identity").parent.glob(f"{DOMAIN}.identity.corrupt.*")
+    assert kept.read_text() == "{"
+
+
+async def test_a_store_of_a_newer_version_is_left_alone(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    key = f"{DOMAIN}.devices"
+    text = json.dumps({"version": 99, "minor_version": 1, "key": key, "data": {}})
+    store(hass, "devices").parent.mkdir(exist_ok=True)
+    store(hass, "devices").write_text(text)
+    assert not await hass.config_entries.async_setup(entry.entry_id)
+    assert entry.state is ConfigEntryState.SETUP_ERROR
+    assert entry.error_reason_translation_key == "store_too_new"
+    assert store(hass, "devices").read_text() == text
