@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, suppress
 import errno
 import logging
 import socket
+from typing import Any
 
 from aiohttp import ClientError, ClientSession, WSMsgType
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from core.server.clock import MonotonicClock
 from core.server.listener import MAX_UNDECIDED, MAX_UNDECIDED_PER_ADDRESS, Admission, Listener
 from core.server.transport import Closed, Transport
-from core.units import US_PER_S
+from core.units import US_PER_S, ServerTimeUs
 from tests.fakes.clock import FakeClock
 
 LOOPBACK_PORTS = range(42_000, 60_000)
@@ -142,6 +143,17 @@ async def test_takes_the_next_port_when_the_wanted_one_is_taken(listener: Listen
     assert wanted < listener.port <= wanted + 10
 
 
+async def test_a_port_must_be_free_for_all_addresses(listener: Listener, dial: Dial) -> None:
+    with socket.create_server(("::", 0), family=socket.AF_INET6) as taken:
+        wanted = int(taken.getsockname()[1])
+        with pytest.raises(OSError, match=r"."):
+            await listener.start(None, wanted, allow_fallback=False)
+        with pytest.raises(OSError, match=r"."):
+            await dial(wanted)
+        await listener.start(None, wanted, allow_fallback=True)
+        assert listener.port != wanted
+
+
 async def test_takes_any_port_when_all_near_ones_are_taken(listener: Listener) -> None:
     for wanted in LOOPBACK_PORTS:
         taken: list[socket.socket] = []
@@ -252,8 +264,19 @@ async def test_thousands_of_connections_leave_nothing(listener: Listener, echo: 
     await until(lambda: echo.live == 0)
 
 
+class Hasty(MonotonicClock):
+    """Notes how long it should have slept."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slept_us = 0
+
+    async def sleep_until(self, at: ServerTimeUs) -> None:
+        self.slept_us += at - self.now()
+
+
 async def test_out_of_files_is_waited_for(
-    listener: Listener, http: ClientSession, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    echo: Echo, http: ClientSession, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     loop = asyncio.get_running_loop()
     errors = [ConnectionAbortedError(), OSError(errno.EMFILE, "too many open files")]
@@ -265,11 +288,53 @@ async def test_out_of_files_is_waited_for(
         return await accept(listening)
 
     monkeypatch.setattr(loop, "sock_accept", failing)
+    clock = Hasty()
+    listener = Listener(clock, echo.serve)
     await listener.start("127.0.0.1", 0, allow_fallback=True)
     async with http.ws_connect(f"ws://127.0.0.1:{listener.port}/sendspin") as websocket:
         await websocket.send_str("x")
         assert await websocket.receive_str() == "x"
+    await listener.close()
+    assert 0.9 * US_PER_S < clock.slept_us <= US_PER_S
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
+
+
+async def test_a_connection_that_cannot_be_taken_over_is_no_matter(
+    listener: Listener, echo: Echo, dial: Dial, http: ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    take_over = loop.connect_accepted_socket
+    failures = [OSError(errno.EINVAL, "gone")] * MAX_UNDECIDED_PER_ADDRESS * 2
+
+    async def failing(*args: Any, **kwargs: Any) -> object:
+        if failures:
+            raise failures.pop()
+        return await take_over(*args, **kwargs)
+
+    monkeypatch.setattr(loop, "connect_accepted_socket", failing)
+    await listener.start("127.0.0.1", 0, allow_fallback=True)
+    for _ in range(MAX_UNDECIDED_PER_ADDRESS * 2):
+        assert await (await dial(listener.port)).read_to_end() == b""
+    async with http.ws_connect(f"ws://127.0.0.1:{listener.port}/sendspin") as websocket:
+        await websocket.send_str("x")
+        assert await websocket.receive_str() == "x"
+
+
+async def test_a_host_without_ipv6_listens_at_what_there_is(
+    listener: Listener, dial: Dial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class NoIPv6(socket.socket):
+        def __init__(self, family: int = -1, *args: Any, **kwargs: Any) -> None:
+            if family == socket.AF_INET6:
+                raise OSError(errno.EAFNOSUPPORT, "no IPv6")
+            super().__init__(family, *args, **kwargs)
+
+    with monkeypatch.context() as context:
+        context.setattr(socket, "socket", NoIPv6)
+        await listener.start(None, 0, allow_fallback=True)
+        await dial(listener.port)
+    with pytest.raises(OSError, match=r"."):
+        await dial(listener.port, "::1")
 
 
 def test_admission_counts_all_and_each_address() -> None:

@@ -159,6 +159,7 @@ class Listener:
             release = None if raw is None else self._release_by_transport.get(raw)
             if release is not None:
                 await self._serve(accepted(websocket, request), release)
+                release()
         return websocket
 
 
@@ -196,8 +197,6 @@ async def _listen(host: str | None, port: int) -> list[socket.socket]:
         for listening in sockets:
             listening.close()
         raise
-    if not sockets:
-        raise OSError(errno.EADDRNOTAVAIL, "no address to listen at")
     return sockets
 
 
