@@ -1,12 +1,12 @@
 """The blocking half of a group: commands, tracks, mix, channels, streamer; one `step` at a time.
 
-A step, in this order: commands are obeyed, new blocks are taken, a replacement that has data takes over, a wait that
-is over ends, what has become audible is told, starving tracks are padded, pipelines are fed up to the horizon, players
-are sent what they can take. Render pool only: never waits, never looks at a clock.
+A step, in this order: commands are obeyed, new blocks are taken, a replacement that has data takes over, a standstill
+is noticed, a wait that is over ends, what has become audible is told, starving tracks are padded, pipelines are fed up
+to the horizon, players are sent what they can take. Render pool only: never waits, never looks at a clock.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from itertools import pairwise
+from dataclasses import replace
 from typing import Final, assert_never
 
 from .audio.resample import make_resampler
@@ -14,6 +14,7 @@ from .channel import Channel
 from .codecs.registry import make_encoder
 from .commands import AddTrack, CloseQueue, Command, Halt, Run, SetTopology
 from .formats import Block, StreamFormat
+from .mix.line import Line
 from .mix.mixer import mix
 from .mix.track import Track
 from .step import Halted, StepResult, TrackEnded, TrackEvent, TrackInput, TrackStarted, TrackStarved
@@ -51,24 +52,28 @@ class Renderer:
         """`mix_rate` stays for the whole playing."""
         self.mix_rate = mix_rate
         self._policy = policy
+        self._most_frames = us_to_frames(MOST_PER_STEP_US, mix_rate)
+        self._batch_frames = us_to_frames(BATCH_US, mix_rate)
+        self._prebuffer_frames = us_to_frames(PREBUFFER_US, mix_rate)
         self._streamer = Streamer(mix_rate=mix_rate, make_encoder=make_encoder, make_resampler=make_resampler)
         self._topology = Topology()
-        self._tracks: list[Track] = []
-        """One after the other without a gap; the first is heard now."""
+        self._line = Line(0)
+        """What is heard now, and what follows it."""
         self._past: list[Track] = []
         """Heard, and still needed by whatever settles before it starts."""
         self._audible: set[TrackId] = set()
         """Tracks that have been told to be heard."""
-        self._coming: list[Track] = []
-        """Take the place of all of them once the first has something to be heard."""
+        self._coming: Line | None = None
+        """Takes the place of all that once there is enough of it."""
         self._is_closed = False
         self._timeline: Timeline | None = None
         """None while nothing runs."""
         self._head_frame = 0
         """The first frame that has not been fed to the pipelines."""
-        self._is_flushed = False
         self._run: Run | None = None
         """Wanted, but its data or its time has not come."""
+        self._dry_at: ServerTimeUs | None = None
+        """Since when there has been nothing to be heard though it runs."""
         self._halt_at: ServerTimeUs | None = None
         self._events: list[TrackEvent] = []
         self._outputs: dict[ClientId, PlayerOutput] = {}
@@ -79,7 +84,10 @@ class Renderer:
         return self._streamer.pipelines.keys()
 
     def step(self, inputs: Mapping[TrackId, TrackInput], commands: Sequence[Command], now: ServerTimeUs) -> StepResult:
-        """Do all that is due at `now`. Blocking; one step at a time; nothing else may be called meanwhile."""
+        """Do all that is due at `now`. Blocking; one step at a time; nothing else may be called meanwhile.
+
+        After the end a further step may bring something to go on with.
+        """
         self._events, self._outputs = [], {}
         for command in commands:
             self._obey(command, now)
@@ -87,18 +95,20 @@ class Renderer:
         if self._halt_at is not None and self._halt_at <= now:
             self._halt(now)
         self._replace(now)
+        if self._timeline is not None:
+            self._notice_standstill(self._timeline, now)
         self._begin(now)
-        wake_at = None if self._timeline is None else self._advance(self._timeline, now)
-        is_finished = self._is_drained(now)
+        wake_at = self._halt_at if self._timeline is None else self._advance(self._timeline, now)
+        is_finished = self._is_closed and not self._line.tracks and self._coming is None
         if is_finished:
-            self._merge(self._streamer.stop())
+            self._finish()
         self._forget(now)
         return StepResult(
             outputs=self._outputs,
             events=tuple(self._events),
             wanted={} if is_finished else self._wanted(now),
             hungry=frozenset() if is_finished else self._hungry(),
-            wake_at=self._halt_at if wake_at is None else wake_at,
+            wake_at=wake_at,
             is_finished=is_finished,
             work=self._streamer.work,
             held_bytes=self._streamer.held_bytes(now),
@@ -117,46 +127,48 @@ class Renderer:
             case CloseQueue():
                 self._is_closed = True
             case Run():
+                self._halt_at = None
                 if self._timeline is None:
-                    self._run = command
                     self._streamer.configure(self._topology, now)
+                if self._timeline is None or self._coming is not None:
+                    self._run = command
             case Halt(at=at):
-                self._halt_at = now if at is None else at
+                if at is None or at <= now:
+                    self._halt(now)
+                else:
+                    self._halt_at = at
             case _:
                 assert_never(command)
 
     def _add(self, command: AddTrack) -> None:
-        track = Track(
-            command.track_id,
-            start_frame=self._head_frame,
-            mix_rate=self.mix_rate,
-            position_us=command.position_us,
-            feed=command.feed,
-            is_live=command.is_live,
-        )
         self._is_closed = False
         if command.replaces:
-            self._coming = [track]
-            return
-        line = self._coming or self._tracks
-        if line:
-            track.move(line[-1].end_frame)
-        line.append(track)
-        if self._is_flushed:
-            self._is_flushed = False
-            self._streamer.go_on(self._head_frame)
+            self._coming = Line(self._head_frame)
+        line = self._line if self._coming is None else self._coming
+        line.append(
+            Track(
+                command.track_id,
+                start_frame=line.start_frame,
+                mix_rate=self.mix_rate,
+                position_us=command.position_us,
+                feed=command.feed,
+                is_live=command.is_live,
+            )
+        )
+        if self._coming is None:
+            self._streamer.go_on()
 
     def _halt(self, now: ServerTimeUs) -> None:
-        self._halt_at = None
-        self._run = None
+        self._halt_at = self._dry_at = self._run = None
         if self._timeline is not None:
-            self._tell_heard(self._timeline, now)
-            self._head_frame = self._first_unheard(self._timeline, now)
+            self._rewind(self._timeline, now)
             self._timeline = None
         self._merge(self._streamer.stop())
-        self._is_flushed = False
         self._audible.clear()
-        track = self._tracks[0] if self._tracks else None
+        self._tell_halted(now)
+
+    def _tell_halted(self, now: ServerTimeUs) -> None:
+        track = self._line.tracks[0] if self._line.tracks else None
         self._events.append(
             Halted(
                 at=now,
@@ -165,53 +177,98 @@ class Renderer:
             )
         )
 
+    def _rewind(self, timeline: Timeline, now: ServerTimeUs) -> None:
+        """Let the head be the first frame that has not been heard."""
+        self._tell_heard(timeline, now)
+        self._head_frame = min(max(timeline.frame_at(now), timeline.anchor_frame), self._head_frame)
+
     # Data
 
     def _take(self, inputs: Mapping[TrackId, TrackInput]) -> None:
-        for track in [*self._tracks, *self._coming]:
-            if (given := inputs.get(track.track_id)) is not None:
-                for passage in given.passages:
-                    track.write(passage)
-                track.is_ended = track.is_ended or given.is_ended
-        for line in (self._tracks, self._coming):
-            for before, after in pairwise(line):
-                after.move(before.end_frame)
+        for line in (self._line, self._coming):
+            if line is None:
+                continue
+            for track in line.tracks:
+                if (given := inputs.get(track.track_id)) is not None:
+                    for passage in given.passages:
+                        track.write(passage)
+                    track.is_ended = track.is_ended or given.is_ended
+            line.settle()
+
+    def _has_enough(self, line: Line) -> bool:
+        """Whether a line can begin: with less, a slow source would stutter at once."""
+        if line.available_frame - line.start_frame >= self._prebuffer_frames:
+            return True
+        return self._is_closed and line.unended is None
 
     def _replace(self, now: ServerTimeUs) -> None:
-        """Let what is coming take over once it has something to be heard."""
-        if not self._coming or not self._has_enough(self._coming[0]):
+        """Let what is coming take over once there is enough of it, and its time has come."""
+        if self._coming is None or not self._has_enough(self._coming):
             return
-        if self._timeline is not None:
-            self._tell_heard(self._timeline, now)
-            self._head_frame = self._first_unheard(self._timeline, now)
+        replace_at = self._replace_at()
+        if replace_at is not None and replace_at > now:
+            return
+        timeline, start_at = self._timeline, None if self._run is None else self._run.start_at
+        if timeline is not None:
+            self._rewind(timeline, now)
         self._events += [
-            TrackEnded(track_id=gone.track_id, at=now) for gone in self._tracks if gone.track_id in self._audible
+            TrackEnded(track_id=gone.track_id, at=now) for gone in self._line.tracks if gone.track_id in self._audible
         ]
         self._audible.clear()
-        self._tracks, self._coming, self._past = self._coming, [], []
-        self._tracks[0].move(self._head_frame)
-        self._take({})
-        self._is_flushed = False
-        if self._timeline is not None:
-            self._timeline = self._anchored(now, None)
-            self._merge(self._streamer.restart(self._timeline, self._head_frame))
+        self._line, self._coming, self._past = self._coming, None, []
+        self._line.move(self._head_frame)
+        if timeline is not None:
+            self._start(now, start_at)
+        elif self._run is None:
+            self._tell_halted(now)
+
+    def _replace_at(self) -> ServerTimeUs | None:
+        """Return when to stop what plays so that what comes starts at its time; None when that is at once."""
+        if self._coming is None or self._timeline is None or self._run is None or self._run.start_at is None:
+            return None
+        return ServerTimeUs(self._run.start_at - self._topology.lead_us - self._streamer.start_delay_us)
+
+    def _notice_standstill(self, timeline: Timeline, now: ServerTimeUs) -> None:
+        """Wait for data as if nothing ran when players have run dry: nothing is made for the past.
+
+        Nothing is lost but the part of a chunk that encoders had not given out.
+        """
+        dry_at = timeline.instant(self._head_frame)
+        if dry_at > now or (self._line.unended is None and self._line.available_frame <= self._head_frame):
+            return
+        self._tell_heard(timeline, dry_at)
+        self._timeline = None
+        self._run = self._run or Run()
+        self._dry_at = dry_at
 
     def _begin(self, now: ServerTimeUs) -> None:
         """End the wait for data."""
-        if self._run is None or not self._tracks:
+        if self._timeline is not None or self._run is None or self._coming is not None or not self._line.tracks:
             return
-        ahead = self._available_frame() - self._head_frame
-        if ahead < us_to_frames(PREBUFFER_US, self.mix_rate) and not self._is_all_there():
+        # The line may be heard in part already; what counts is what lies ahead.
+        ahead_frames = self._line.available_frame - self._head_frame
+        if ahead_frames < self._prebuffer_frames and not (self._is_closed and self._line.unended is None):
             return
-        self._timeline = self._anchored(now, self._run.start_at)
-        self._run = None
-        self._streamer.start(self._timeline, self._head_frame)
+        timeline = self._start(now, self._run.start_at)
+        if self._dry_at is not None:
+            track = self._line.tracks[0]
+            self._tell_starved(track, self._dry_at, timeline.anchor, self._head_frame)
+            self._dry_at = None
 
-    def _anchored(self, now: ServerTimeUs, start_at: ServerTimeUs | None) -> Timeline:
-        """Return the timeline on which the head is heard as soon as the slowest player allows."""
+    def _start(self, now: ServerTimeUs, start_at: ServerTimeUs | None) -> Timeline:
+        """Let the head be heard as soon as the slowest player allows, or at its time."""
+        self._streamer.configure(self._topology, now)
         soonest = now + self._topology.lead_us + self._streamer.start_delay_us
         anchor = ServerTimeUs(soonest if start_at is None else max(soonest, start_at))
-        return Timeline(anchor=anchor, anchor_frame=self._head_frame, mix_rate=self.mix_rate)
+        self._run = None
+        self._timeline = Timeline(anchor=anchor, anchor_frame=self._head_frame, mix_rate=self.mix_rate)
+        self._merge(self._streamer.start(self._timeline, self._head_frame))
+        return self._timeline
+
+    def _finish(self) -> None:
+        self._merge(self._streamer.stop())
+        if self._timeline is not None:
+            self._timeline, self._run = None, Run()  # whatever is still added is to be heard
 
     # Playing
 
@@ -223,31 +280,29 @@ class Renderer:
         due_at = self._render(timeline, now, horizon_us)
         sent, retry_at = self._streamer.send(now, horizon_us)
         self._merge(sent)
-        instants = (due_at, retry_at, self._next_boundary(timeline), self._halt_at)
+        instants = (due_at, retry_at, self._next_boundary(timeline), self._halt_at, self._replace_at())
         return min((at for at in instants if at is not None), default=None)
 
     def _render(self, timeline: Timeline, now: ServerTimeUs, horizon_us: int) -> ServerTimeUs | None:
         """Feed the pipelines; return when to go on, or None when only data can help."""
-        most_frames = us_to_frames(MOST_PER_STEP_US, self.mix_rate)
-        batch_frames = us_to_frames(BATCH_US, self.mix_rate)
         target_frame = timeline.frame_at(ServerTimeUs(now + horizon_us))
-        available_frame = self._available_frame()
+        available_frame = self._line.available_frame
+        is_all_there = self._line.unended is None
         ready_frames = min(target_frame, available_frame) - self._head_frame
-        is_last = self._unended is None and available_frame <= target_frame
+        is_last = is_all_there and available_frame <= target_frame
         hurry_at = ServerTimeUs(timeline.instant(self._head_frame) - self._topology.lead_us - BATCH_US)
-        if ready_frames >= batch_frames or (ready_frames > 0 and (is_last or hurry_at <= now)):
-            self._head_frame += min(ready_frames, most_frames)
-        demands = self._streamer.demand(self._head_frame, most_frames)
+        if ready_frames >= self._batch_frames or (ready_frames > 0 and (is_last or hurry_at <= now)):
+            self._head_frame += min(ready_frames, self._most_frames)
+        demands = self._streamer.demand(self._head_frame, self._most_frames)
         self._streamer.prepare({demand: self._mix(demand) for demand in demands})
-        if self._streamer.is_behind(self._head_frame) or ready_frames > most_frames:
+        if self._streamer.is_behind(self._head_frame) or ready_frames > self._most_frames:
             return now
-        if self._unended is None and self._head_frame >= available_frame:
-            if self._is_closed and not self._is_flushed:
-                self._is_flushed = True
-                self._streamer.finish()
+        if is_all_there and self._head_frame >= available_frame:
+            if self._is_closed or self._coming is not None:
+                self._streamer.finish(self._head_frame)
             return None
-        next_frame = self._head_frame + batch_frames
-        if self._unended is None:
+        next_frame = self._head_frame + self._batch_frames
+        if is_all_there:
             next_frame = min(next_frame, available_frame)
         if next_frame <= available_frame:
             return ServerTimeUs(timeline.instant(next_frame) - horizon_us)
@@ -258,46 +313,54 @@ class Renderer:
     def _mix(self, demand: Demand) -> Block:
         channel = demand.channel
         start_frame = demand.start_frame - channel.delay_frames
-        return mix([*self._past, *self._tracks], channel.feed, channel.layout, start_frame, demand.frame_count)
+        tracks = [*self._past, *self._line.tracks]
+        return mix(tracks, channel.feed, channel.layout, start_frame, demand.frame_count)
 
     def _pad_starved(self, timeline: Timeline, now: ServerTimeUs) -> None:
         """Put silence where a source has nothing in time, so that whatever else there is goes on."""
-        track = self._unended
-        needed_frame = timeline.frame_at(ServerTimeUs(now + self._starved_us))
-        if track is None or self._available_frame() > self._head_frame or needed_frame < self._head_frame:
+        track = self._line.unended
+        if track is None or track.end_frame > self._head_frame:
             return
-        frame_count = needed_frame + us_to_frames(BATCH_US, self.mix_rate) - self._head_frame
-        at = timeline.instant(track.end_frame)
-        length_us = timeline.instant(track.end_frame + frame_count) - at
-        track.pad(frame_count)
-        position_us = track.position_us(track.end_frame)
-        self._events.append(TrackStarved(track_id=track.track_id, at=at, length_us=length_us, position_us=position_us))
-        self._take({})
+        needed_frame = timeline.frame_at(ServerTimeUs(now + self._starved_us))
+        if needed_frame < self._head_frame:
+            return
+        starved_at = track.end_frame
+        track.pad(needed_frame + self._batch_frames - self._head_frame)
+        self._line.settle()
+        self._tell_starved(track, timeline.instant(starved_at), timeline.instant(track.end_frame), track.end_frame)
+
+    def _tell_starved(self, track: Track, begin: ServerTimeUs, end: ServerTimeUs, frame: int) -> None:
+        position_us = track.position_us(frame)
+        self._events.append(
+            TrackStarved(track_id=track.track_id, at=begin, length_us=end - begin, position_us=position_us)
+        )
 
     def _tell_heard(self, timeline: Timeline, now: ServerTimeUs) -> None:
         """Tell which tracks became audible or have ended by now."""
-        while self._tracks:
-            track = self._tracks[0]
-            first_frame = max(track.start_frame, timeline.anchor_frame)
-            starts_at = timeline.instant(first_frame)
+        while self._line.tracks:
+            track = self._line.tracks[0]
             if track.track_id not in self._audible:
+                first_frame = max(track.start_frame, timeline.anchor_frame)
+                starts_at = timeline.instant(first_frame)
                 if starts_at > now:
                     return
                 self._audible.add(track.track_id)
                 position_us = track.position_us(first_frame)
                 self._events.append(TrackStarted(track_id=track.track_id, at=starts_at, position_us=position_us))
+            if not track.is_ended:
+                return
             ends_at = timeline.instant(track.end_frame)
-            if not track.is_ended or ends_at > now:
+            if ends_at > now:
                 return
             self._events.append(TrackEnded(track_id=track.track_id, at=ends_at))
             self._audible.discard(track.track_id)
-            self._past.append(self._tracks.pop(0))
+            self._past.append(self._line.pop_first())
 
     def _next_boundary(self, timeline: Timeline) -> ServerTimeUs | None:
         """Return when a track starts or ends next."""
-        if not self._tracks:
+        if not self._line.tracks:
             return None
-        track = self._tracks[0]
+        track = self._line.tracks[0]
         if track.track_id not in self._audible:
             return timeline.instant(max(track.start_frame, timeline.anchor_frame))
         return timeline.instant(track.end_frame) if track.is_ended else None
@@ -309,67 +372,51 @@ class Renderer:
         delays = (player.output_delay_us for player in self._topology.players.values())
         return STARVED_US + max(delays, default=0)
 
-    @property
-    def _unended(self) -> Track | None:
-        """The track that more is to come for."""
-        return next((track for track in self._tracks if not track.is_ended), None)
-
-    def _has_enough(self, track: Track) -> bool:
-        return track.is_ended or track.frame_count >= us_to_frames(PREBUFFER_US, self.mix_rate)
-
-    def _is_all_there(self) -> bool:
-        """Whether everything that will ever be heard is known."""
-        return self._is_closed and all(track.is_ended for track in self._tracks)
-
-    def _is_drained(self, now: ServerTimeUs) -> bool:
-        return self._timeline is not None and self._is_closed and not self._tracks and not self._coming
-
-    def _available_frame(self) -> int:
-        """Return the first frame that no track has anything for yet."""
-        frame = self._head_frame
-        for track in self._tracks:
-            frame = track.end_frame
-            if not track.is_ended:
-                break
-        return frame
-
-    def _first_unheard(self, timeline: Timeline, now: ServerTimeUs) -> int:
-        return min(max(timeline.frame_at(now), timeline.anchor_frame), self._head_frame)
-
     def _wanted(self, now: ServerTimeUs) -> dict[TrackId, int]:
         ahead_us = self._policy.horizon_us(self._topology.lead_us) + AHEAD_US
         ahead_frames = us_to_frames(ahead_us, self.mix_rate)
         from_frame = self._head_frame
         if self._timeline is not None:
             from_frame = max(self._timeline.frame_at(now), self._timeline.anchor_frame)
-        wanted = {
-            track.track_id: from_frame + ahead_frames - track.end_frame for track in self._tracks if not track.is_ended
-        }
-        for track in self._coming:
-            if not track.is_ended:
-                wanted[track.track_id] = ahead_frames - (track.end_frame - self._coming[0].start_frame)
-        return {track_id: frame_count for track_id, frame_count in wanted.items() if frame_count > 0}
+        wanted = _lacking(self._line, from_frame + ahead_frames)
+        if self._coming is not None:
+            wanted |= _lacking(self._coming, self._coming.start_frame + ahead_frames)
+        return wanted
 
     def _hungry(self) -> frozenset[TrackId]:
         """Return the tracks without whose next data there is nothing to do soon."""
-        hungry = {self._coming[0].track_id} if self._coming else set()
-        enough_frames = us_to_frames(2 * BATCH_US if self._run is None else PREBUFFER_US, self.mix_rate)
-        if (track := self._unended) is not None and self._available_frame() - self._head_frame < enough_frames:
-            hungry.add(track.track_id)
+        hungry = set()
+        for line, from_frame in ((self._line, self._head_frame), (self._coming, None)):
+            if line is None or (track := line.unended) is None:
+                continue
+            begin = line.start_frame if from_frame is None else from_frame
+            if line.available_frame - begin < self._prebuffer_frames:
+                hungry.add(track.track_id)
         return frozenset(hungry)
 
     def _forget(self, now: ServerTimeUs) -> None:
         frame = self._head_frame
         if self._timeline is not None:
             frame = min(frame, self._timeline.frame_at(now))
-        frame -= us_to_frames(KEPT_US, self.mix_rate)
+        delays = (player.channel.delay_frames for player in self._topology.players.values())
+        frame -= us_to_frames(KEPT_US, self.mix_rate) + max(delays, default=0)
         self._past = [track for track in self._past if track.end_frame > frame]
-        for track in self._tracks:
+        for track in (*self._past, *self._line.tracks):
             track.forget_before(frame)
 
     def _merge(self, outputs: Mapping[ClientId, PlayerOutput]) -> None:
-        """Add what players are to be sent behind what this step has for them already."""
+        """Add what players are to be sent behind what this step has for them already: an end or a clear, or less."""
         for player_id, output in outputs.items():
-            if (before := self._outputs.get(player_id)) is not None:
-                output = PlayerOutput(end=before.end, start=output.start, clear=before.clear, chunks=output.chunks)
+            before = self._outputs.get(player_id)
+            if before is not None and not output.end:
+                output = replace(output, end=before.end, clear=before.clear)
             self._outputs[player_id] = output
+
+
+def _lacking(line: Line, end_frame: int) -> dict[TrackId, int]:
+    """Return how many frames each track of a line lacks up to `end_frame`."""
+    return {
+        track.track_id: end_frame - track.end_frame
+        for track in line.tracks
+        if not track.is_ended and track.end_frame < end_frame
+    }

@@ -47,7 +47,9 @@ class Track:
         self._mix_rate = mix_rate
         self._position_us = position_us
         self._segments: deque[_Segment] = deque()
-        self._pads: list[tuple[int, int]] = []
+        self._pads: deque[tuple[int, int]] = deque()
+        """Silence put in: where, and how many frames."""
+        self._forgotten_pad_frames = 0
 
     @property
     def frame_count(self) -> int:
@@ -71,7 +73,7 @@ class Track:
         if not shift:
             return
         self._segments = deque(_Segment(s.start_frame + shift, s.passage) for s in self._segments)
-        self._pads = [(frame + shift, frame_count) for frame, frame_count in self._pads]
+        self._pads = deque((frame + shift, frame_count) for frame, frame_count in self._pads)
         self.start_frame += shift
         self.end_frame += shift
 
@@ -94,8 +96,8 @@ class Track:
         return block
 
     def position_us(self, frame: int) -> int:
-        """Return the position in the medium that is heard at `frame`."""
-        padded = sum(min(frame - at, count) for at, count in self._pads if at < frame)
+        """Return the position in the medium that is heard at `frame`, which must not be forgotten."""
+        padded = self._forgotten_pad_frames + sum(min(frame - at, count) for at, count in self._pads if at < frame)
         heard = min(max(frame, self.start_frame), self.end_frame) - self.start_frame
         return self._position_us + frames_to_us(max(heard - padded, 0), self._mix_rate)
 
@@ -103,6 +105,8 @@ class Track:
         """Drop what lies before `frame` entirely."""
         while self._segments and self._segments[0].end_frame <= frame:
             self._segments.popleft()
+        while self._pads and sum(self._pads[0]) <= frame:
+            self._forgotten_pad_frames += self._pads.popleft()[1]
 
     def _overlapping(self, start_frame: int, end_frame: int) -> Iterator[_Segment]:
         for segment in self._segments:

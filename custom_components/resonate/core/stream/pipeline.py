@@ -59,6 +59,8 @@ class Pipeline:
         """Number of the oldest chunk kept; they are numbered as they come."""
         self.next_frame = 0
         """The frame of the mix that it wants next."""
+        self.is_finished = False
+        """It has given out everything; `reset` or `go_on` must come before more."""
         self._encoded_chunks = 0
         self._resampled_blocks = 0
         self._mix_rate = mix_rate
@@ -99,19 +101,27 @@ class Pipeline:
         What it wants next lies before `frame`, as much as its resampler needs to be settled there. Chunks made
         before stay.
         """
+        self._begin_at(convert_index(frame, self._mix_rate, self.format.sample_rate))
+
+    def go_on(self) -> None:
+        """Begin anew after `finish`, where its last chunk ends."""
+        self._begin_at(self._index)
+
+    def _begin_at(self, index: int) -> None:
         rate = self.format.sample_rate
+        self.is_finished = False
         self._pending.clear()
         self._pending_frames = 0
         self._encoder.reset()
-        self._index = convert_index(frame, self._mix_rate, rate)
+        self._index = index
         self._surplus_frames = 0
-        self.next_frame = frame
+        self.next_frame = index
         if self._resampler is not None:
             self._resampler.reset()
             # Both rates meet at every multiple of this frame: started there, output k lies exactly at its instant.
             grid = self._mix_rate // gcd(self._mix_rate, rate)
-            self.next_frame = (frame - self._resampler.preroll_frames) // grid * grid
-            self._surplus_frames = self._index - self.next_frame * rate // self._mix_rate
+            self.next_frame = (index * self._mix_rate // rate - self._resampler.preroll_frames) // grid * grid
+            self._surplus_frames = index - self.next_frame * rate // self._mix_rate
 
     def prepare(self, block: Block, timeline: Timeline) -> None:
         """Take the next frames of the channel and encode all packets that they complete."""
@@ -126,8 +136,12 @@ class Pipeline:
         """Give out everything it still holds: nothing follows."""
         if self._resampler is not None:
             self._take(self._resampler.flush())
-        self._take(np.zeros((self._encoder.delay_frames, self.format.channel_count), np.float32))
+        if delay_frames := self._encoder.delay_frames:
+            # Out comes what went in so much earlier, and only whole packets: what fills the last one is heard too.
+            surplus_frames = -(self._pending_frames + delay_frames) % self._encoder.frame_count
+            self._take(np.zeros((delay_frames + surplus_frames, self.format.channel_count), np.float32))
         self._encode(timeline, self._pending_frames)
+        self.is_finished = True
 
     def forget_all(self) -> None:
         """Drop every chunk: none of them is to be heard any more."""

@@ -9,7 +9,7 @@ from .chunk import Chunk
 BURST_US: Final = 2 * US_PER_S
 PACE: Final = 4
 """Several clients overflow bounded queues when seconds of audio arrive while their decoder starts (protocol.md 8.6):
-after the first burst a buffer is filled no faster than so many times real time."""
+beyond a burst a buffer is filled no faster than so many times real time."""
 
 
 class PlayerBuffer:
@@ -25,7 +25,8 @@ class PlayerBuffer:
         """The player is done with a chunk so much before the chunk's end; a new value holds for all that it holds."""
         self._held: deque[tuple[ServerTimeUs, int]] = deque()
         self._held_bytes = 0
-        self._filled_from: tuple[ServerTimeUs, ServerTimeUs] | None = None
+        self._paced_until = 0
+        """When, at `PACE` times real time, all that it was sent is through; in µs of audio, `PACE` to the µs."""
 
     def held_bytes(self, now: ServerTimeUs) -> int:
         """Return what it holds."""
@@ -47,11 +48,7 @@ class PlayerBuffer:
 
         The chunk must be one that it can hold.
         """
-        ready = now
-        if self._filled_from is not None:
-            began, first = self._filled_from
-            excess = chunk.end - first - BURST_US
-            ready = ServerTimeUs(max(ready, began + -(-excess // PACE)))
+        ready = ServerTimeUs(max(now, -(-(self._paced_until + chunk.duration_us - BURST_US) // PACE)))
         to_free = self.held_bytes(now) + len(chunk.data) + self.header_bytes - self.capacity_bytes
         for end, byte_count in self._held:
             if to_free <= 0:
@@ -62,8 +59,7 @@ class PlayerBuffer:
 
     def add(self, chunk: Chunk, now: ServerTimeUs) -> None:
         """Count a chunk that is sent now."""
-        if self._filled_from is None:
-            self._filled_from = (now, chunk.start)
+        self._paced_until = max(self._paced_until, now * PACE) + chunk.duration_us
         byte_count = len(chunk.data) + self.header_bytes
         self._held.append((chunk.end, byte_count))
         self._held_bytes += byte_count
@@ -72,4 +68,4 @@ class PlayerBuffer:
         """Forget everything: the player was told to drop what it holds."""
         self._held.clear()
         self._held_bytes = 0
-        self._filled_from = None
+        self._paced_until = 0

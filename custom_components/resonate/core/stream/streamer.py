@@ -1,10 +1,10 @@
 """Channels to players: `configure` takes the topology, `prepare` makes chunks once for all, `send` fills buffers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from ..channel import Channel
-from ..formats import Block, StreamFormat
+from ..formats import Block, Codec, StreamFormat
 from ..units import ClientId, ServerTimeUs
 from .chunk import Chunk, PlayerOutput, StreamStart
 from .pipeline import MakeEncoder, MakeResampler, Pipeline, Work
@@ -57,14 +57,16 @@ class _Subscriber:
         self.number = pipeline.first_number
         self.not_before = not_before
 
-    def next_chunk(self) -> Chunk | None:
-        """Return the chunk to be sent next, stepping over those that start too early for it."""
-        while (at := self.number - self.pipeline.first_number) < len(self.pipeline.chunks):
-            if at < 0:  # heard before its turn came
-                self.number = self.pipeline.first_number
-                continue
-            chunk = self.pipeline.chunks[at]
-            if self.not_before is None or chunk.start >= self.not_before:
+    def next_chunk(self, now: ServerTimeUs) -> Chunk | None:
+        """Return the chunk to be sent next, stepping over those too early or too late for it, and too large."""
+        chunks, first_number = self.pipeline.chunks, self.pipeline.first_number
+        earliest = now + self.config.output_delay_us + 1
+        if self.not_before is not None:
+            earliest = max(earliest, self.not_before)
+        self.number = max(self.number, first_number)
+        while (at := self.number - first_number) < len(chunks):
+            chunk = chunks[at]
+            if chunk.start >= earliest and self.buffer.can_ever_hold(chunk):
                 return chunk
             self.number += 1
         return None
@@ -74,7 +76,7 @@ class Streamer:
     """Adapts channels to players. Render pool only; never waits, never looks at a clock.
 
     Order of calls: `configure`, `start`, then `demand`, `prepare`, `send` again and again, `configure` in between when
-    the topology changes, `restart` to go on elsewhere; `stop`, after which all begins again with `configure`.
+    the topology changes, `start` to go on elsewhere; `stop`, after which all begins again with `configure`.
     """
 
     def __init__(self, *, mix_rate: int, make_encoder: MakeEncoder, make_resampler: MakeResampler) -> None:
@@ -101,21 +103,18 @@ class Streamer:
         """How much later than a player's lead the first frame has to be heard, so that no chunk starts too early."""
         return START_MARGIN_US + max((pipeline.delay_us for pipeline in self._pipelines.values()), default=0)
 
-    def start(self, timeline: Timeline, frame: int) -> None:
-        """Begin to stream: every pipeline's content starts at `frame`, as the timeline says when."""
+    def start(self, timeline: Timeline, frame: int) -> dict[ClientId, PlayerOutput]:
+        """Begin to stream, or go on elsewhere: `frame` comes next, when the timeline says.
+
+        What players hold is dropped; their formats stay.
+        """
         self._timeline = timeline
         for pipeline in self._pipelines.values():
+            pipeline.forget_all()
             pipeline.reset(frame)
         for subscriber in self._subscribers.values():
-            subscriber.attach(subscriber.pipeline, ServerTimeUs(timeline.instant(frame) - subscriber.pipeline.delay_us))
-
-    def restart(self, timeline: Timeline, frame: int) -> dict[ClientId, PlayerOutput]:
-        """Drop what players hold and go on at `frame` of a new timeline; their formats stay."""
-        for pipeline in self._pipelines.values():
-            pipeline.forget_all()
-        for subscriber in self._subscribers.values():
             subscriber.buffer.clear()
-        self.start(timeline, frame)
+            subscriber.attach(subscriber.pipeline, ServerTimeUs(timeline.instant(frame) - subscriber.pipeline.delay_us))
         return {
             player_id: PlayerOutput(clear=True)
             for player_id, subscriber in self._subscribers.items()
@@ -165,16 +164,23 @@ class Streamer:
             if (block := by_place.get((pipeline.channel, pipeline.next_frame))) is not None:
                 pipeline.prepare(block, timeline)
 
-    def finish(self) -> None:
-        """Encode what pipelines still hold: nothing follows."""
-        if self._timeline is not None:
-            for pipeline in self._pipelines.values():
+    def finish(self, frame: int) -> None:
+        """Encode what pipelines still hold: nothing follows `frame`."""
+        if self._timeline is None:
+            return
+        for pipeline in self._pipelines.values():
+            if not pipeline.is_finished and pipeline.next_frame == frame:
                 pipeline.finish(self._timeline)
 
-    def go_on(self, frame: int) -> None:
-        """Take up again after `finish`: something follows at `frame` after all."""
+    def go_on(self) -> None:
+        """Take up again what was finished: something follows after all."""
         for pipeline in self._pipelines.values():
-            pipeline.reset(frame)
+            if pipeline.is_finished:
+                pipeline.go_on()
+                for subscriber in self._subscribers.values():
+                    # Whoever decodes is told of a new encoder; PCM has none.
+                    if subscriber.pipeline is pipeline and pipeline.format.codec is not Codec.PCM:
+                        subscriber.knows_format = False
 
     def send(self, now: ServerTimeUs, horizon_us: int) -> tuple[dict[ClientId, PlayerOutput], ServerTimeUs | None]:
         """Return what every player can take now, and when one of those that cannot take all of it could take more."""
@@ -197,13 +203,6 @@ class Streamer:
     def held_bytes(self, now: ServerTimeUs) -> dict[ClientId, int]:
         """Return what each player holds."""
         return {player_id: subscriber.buffer.held_bytes(now) for player_id, subscriber in self._subscribers.items()}
-
-    def unplayable(self) -> Iterable[tuple[ClientId, Chunk]]:
-        """Return the players whose next chunk is larger than all they can hold."""
-        for player_id, subscriber in self._subscribers.items():
-            chunk = subscriber.next_chunk()
-            if chunk is not None and not subscriber.buffer.can_ever_hold(chunk):
-                yield player_id, chunk
 
     def _configure_player(self, player_id: ClientId, config: PlayerConfig, now: ServerTimeUs) -> None:
         subscriber = self._subscribers.get(player_id)
@@ -252,7 +251,7 @@ def _fill(
     """Send a player what it can take; return also when it can take more of what is there already."""
     chunks: list[Chunk] = []
     retry_at: ServerTimeUs | None = None
-    while (chunk := subscriber.next_chunk()) is not None and subscriber.buffer.can_ever_hold(chunk):
+    while (chunk := subscriber.next_chunk(now)) is not None:
         ready_at = max(subscriber.buffer.ready_at(chunk, now), chunk.start - horizon_us)
         if ready_at > now:
             # Not one by one as each fits, unless the player would run dry meanwhile.
