@@ -121,6 +121,11 @@ def test_an_entry_that_cannot_be_read_is_dropped_and_the_rest_kept(wrong: object
     assert "dropped" in notes[0]
 
 
+def test_a_number_has_thirty_two_bits() -> None:
+    assert parse_formats(entry(channels=2**31 - 1))[0][0].channel_count == 2**31 - 1
+    assert parse_formats(entry(channels=2**31), entry())[0] == (PCM_48,)
+
+
 def test_odd_numbers_stay_listed_for_others_to_judge() -> None:
     (odd,), notes = parse_formats(entry(sample_rate=1, channels=99, bit_depth=7))
     assert odd == StreamFormat(codec=Codec.PCM, sample_rate=1, channel_count=99, bit_depth=7)

@@ -64,7 +64,10 @@ def test_a_whole_number_has_no_fraction(value: object, whole: int | None) -> Non
     assert is_number(value)
 
 
-@pytest.mark.parametrize(("value", "taken"), [(0, False), (1, True), (1.0, True), ("true", True), ("False", False)])
+@pytest.mark.parametrize(
+    ("value", "taken"),
+    [*((0, False), (1, True), (1.0, True), ("0", False), ("1", True)), *(("true", True), ("False", False))],
+)
 def test_other_spellings_of_a_boolean_are_taken_and_noted(value: object, taken: bool) -> None:
     fields = read(value)
     assert fields.boolean("key") is taken

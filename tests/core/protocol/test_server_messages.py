@@ -146,6 +146,7 @@ def test_equal_controller_states_are_equal_texts_with_volume_in_range() -> None:
         "repeat": "off",
         "shuffle": False,
     }
+    assert '"volume":100' in controller_state(Controller(actions=frozenset()))
     assert '"volume":0' in controller_state(Controller(actions=frozenset(), volume=-1))
 
 

@@ -176,7 +176,7 @@ def _parse_format(fields: Fields, key: str, entry: object) -> StreamFormat | Non
     codec = Codec(word)
     depth = 16 if codec is Codec.OPUS else whole_number(entry.get("bit_depth"))  # without meaning for Opus, so alike
     numbers = [whole_number(entry.get("sample_rate")), whole_number(entry.get("channels")), depth]
-    rate, channels, bits = (number if number and 0 < number <= MAX_NUMBER else None for number in numbers)
+    rate, channels, bits = (number if number is not None and 0 < number <= MAX_NUMBER else None for number in numbers)
     if rate is None or channels is None or bits is None:
         fields.note(key, f"{codec} entry without sensible numbers dropped")
         return None
