@@ -103,11 +103,13 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
-        if self._discovery is not None:
-            await self._discovery.async_stop()
-        self._opener.close()
-        await self.bridge.async_stop()
-        await self.devices.async_flush()
+        try:
+            if self._discovery is not None:
+                await self._discovery.async_stop()
+        finally:
+            self._opener.close()
+            await self.bridge.async_stop()
+            await self.devices.async_flush()
 
     @callback
     def apply_changes(self) -> bool:

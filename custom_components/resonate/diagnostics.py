@@ -1,5 +1,6 @@
 """What helps to find a fault, without what tells whose it is."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -42,13 +43,16 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: Resonat
         "devices": [
             {
                 # A number in place of the id: who plays together is what one wants to know.
-                "group": None if view.group is None else groups.index(view.group.group_id),
+                "group_number": None if view.group is None else groups.index(view.group.group_id),
                 **_redacted(asdict(view)),
             }
             for view in coordinator.data.devices.values()
         ],
         # Without the ids, which are keys there.
-        "statistics": {**asdict(statistics), "queued_bytes": sorted(statistics.queued_bytes.values())},
+        "statistics": {
+            name: sorted(value.values()) if isinstance(value, Mapping) else value
+            for name, value in asdict(statistics).items()
+        },
     }
 
 

@@ -179,8 +179,9 @@ def parse_address(text: str) -> str:
         raise ValueError(f"not an address of a player: {text}")
     if any(character.isspace() for character in url.host):
         raise ValueError(f"not the name of a host: {url.host}")
-    port = url.explicit_port or CLIENT_PORT
-    return str(url.with_port(port).with_path(PATH if url.path == "/" else url.path))
+    host = f"[{url.host}]" if ":" in url.host else url.host
+    path = PATH if url.raw_path == "/" else url.raw_path
+    return f"ws://{host}:{url.explicit_port or CLIENT_PORT}{path}"
 
 
 def _url(address: IPv4Address | IPv6Address, port: int, path: str) -> str:

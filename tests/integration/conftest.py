@@ -23,6 +23,8 @@ TIMEOUT_S = 15.0
 @pytest.fixture(autouse=True)
 def _environment(enable_custom_integrations: None, socket_enabled: None, mock_async_zeroconf: MagicMock) -> None:
     """Let our integration be found, loopback be used, and mDNS be left alone."""
+    # Home Assistant's mock has nothing to await.
+    mock_async_zeroconf.async_unregister_service.side_effect = AsyncMock(side_effect=lambda info: asyncio.sleep(0))
 
 
 @pytest.fixture
@@ -116,7 +118,7 @@ async def connect(hass: HomeAssistant, news: asyncio.Event, until: Until) -> Asy
         await client.dial(port or entry.runtime_data.data.port)
         await until(lambda: state_of(hass, client) not in (None, "unavailable"))
         # Its state comes after its hello, and shows in the entity only if there is anything to show.
-        await until(lambda: view_of(entry, client).volume is not None)
+        await until(lambda: (view := view_of(hass, client)) and view.client and view.client.volume is not None)
         return client
 
     yield make

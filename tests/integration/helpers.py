@@ -6,10 +6,12 @@ import threading
 from typing import Any
 
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.resonate.core.server.snapshot import ClientSnapshot
+from custom_components.resonate.const import DOMAIN
+from custom_components.resonate.coordinator import DeviceView
 
 from .fake_client import FakeClient
 
@@ -31,24 +33,28 @@ def free_port() -> int:
         return port
 
 
-def entity_of(client: FakeClient) -> str:
-    return f"media_player.{client.name.lower().replace(' ', '_')}"
+def view_of(hass: HomeAssistant, client: FakeClient) -> DeviceView | None:
+    """What the coordinator knows of a client."""
+    (entry,) = hass.config_entries.async_entries(DOMAIN)
+    views = entry.runtime_data.data.devices.values()
+    return next((view for view in views if view.device.client_id == client.client_id), None)
+
+
+def entity_of(hass: HomeAssistant, client: FakeClient) -> str | None:
+    if (view := view_of(hass, client)) is None:
+        return None
+    return er.async_get(hass).async_get_entity_id("media_player", DOMAIN, view.device.device_id)
 
 
 def state_of(hass: HomeAssistant, client: FakeClient) -> str | None:
-    state = hass.states.get(entity_of(client))
+    entity_id = entity_of(hass, client)
+    state = None if entity_id is None else hass.states.get(entity_id)
     return None if state is None else state.state
 
 
-def view_of(entry: MockConfigEntry, client: FakeClient) -> ClientSnapshot:
-    """What the coordinator knows of a client that was here."""
-    views = entry.runtime_data.data.devices.values()
-    found: ClientSnapshot = next(view.client for view in views if view.device.client_id == client.client_id)
-    return found
-
-
 def attribute_of(hass: HomeAssistant, client: FakeClient, name: str) -> Any:
-    state = hass.states.get(entity_of(client))
+    entity_id = entity_of(hass, client)
+    state = None if entity_id is None else hass.states.get(entity_id)
     return None if state is None else state.attributes.get(name)
 
 
@@ -63,7 +69,7 @@ async def unload(hass: HomeAssistant, entry: MockConfigEntry) -> None:
 
 async def act(hass: HomeAssistant, action: str, *clients: FakeClient, **data: Any) -> None:
     """Call an action of media_player on players."""
-    data["entity_id"] = [entity_of(client) for client in clients]
+    data["entity_id"] = [entity_of(hass, client) for client in clients]
     await hass.services.async_call("media_player", action, data, blocking=True)
 
 

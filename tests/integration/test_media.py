@@ -130,9 +130,8 @@ async def test_a_radio_without_an_end_is_played_and_stopped(
         try:
             while True:
                 await response.write(piece)
-        except ConnectionError:
+        finally:
             gone.set()
-        return response
 
     await play(hass, f"{await serve(answer)}/radio", kitchen)
     await until(lambda: state_of(hass, kitchen) == "playing")
@@ -322,7 +321,12 @@ async def speech(hass: HomeAssistant) -> SlowSpeech:
 
 
 async def speak(hass: HomeAssistant, client: FakeClient) -> None:
-    data = {"entity_id": "tts.slow", "media_player_entity_id": entity_of(client), "message": "Hello", "cache": False}
+    data = {
+        "entity_id": "tts.slow",
+        "media_player_entity_id": entity_of(hass, client),
+        "message": "Hello",
+        "cache": False,
+    }
     await hass.services.async_call("tts", "speak", data, blocking=True)
 
 

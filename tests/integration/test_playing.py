@@ -84,11 +84,13 @@ async def test_the_position_is_told_when_it_changes_only(
     kitchen = await connect("kitchen")
     await play(hass, LONG, kitchen)
     await until(lambda: state_of(hass, kitchen) == "playing")
-    before = hass.states.get(entity_of(kitchen))
+    entity_id = entity_of(hass, kitchen)
+    assert entity_id is not None
+    before = hass.states.get(entity_id)
     chunks = kitchen.chunk_count
     await until(lambda: kitchen.chunk_count > chunks + 5)
     await connect("another")
-    assert hass.states.get(entity_of(kitchen)) is before
+    assert hass.states.get(entity_id) is before
 
 
 async def test_seek_where_it_is_possible(
@@ -247,7 +249,7 @@ async def test_every_target_is_told_when_it_fails(
             await hass.services.async_call(
                 "media_player",
                 "play_media",
-                {"entity_id": entity_of(client), "media_content_id": missing, "media_content_type": "music"},
+                {"entity_id": entity_of(hass, client), "media_content_id": missing, "media_content_type": "music"},
                 blocking=True,
                 context=context,
             )
@@ -266,7 +268,7 @@ async def test_browse_what_can_be_heard(
     socket = await hass_ws_client()
     answer = {}
     for content_id in (None, "media-source://media_source/local/."):
-        request = {"type": "media_player/browse_media", "entity_id": entity_of(kitchen)}
+        request = {"type": "media_player/browse_media", "entity_id": entity_of(hass, kitchen)}
         if content_id is not None:
             request |= {"media_content_id": content_id, "media_content_type": "music"}
         await socket.send_json_auto_id(request)

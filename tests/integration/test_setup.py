@@ -54,7 +54,9 @@ async def test_nothing_is_left_while_music_plays(
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))
-    assert state_of(hass, kitchen) == "unavailable"
+    state = hass.states.get("media_player.kitchen")
+    assert state is not None
+    assert state.state == "unavailable"
 
 
 async def test_commands_after_the_end_are_refused(hass: HomeAssistant, running: MockConfigEntry) -> None:

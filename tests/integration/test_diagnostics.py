@@ -1,0 +1,57 @@
+"""What helps to find a fault, and tells nobody's name."""
+
+import json
+from pathlib import Path
+
+from homeassistant.core import HomeAssistant
+from homeassistant.setup import async_setup_component
+from pytest_homeassistant_custom_component.common import MockConfigEntry, get_system_health_info
+from pytest_homeassistant_custom_component.components.diagnostics import get_diagnostics_for_config_entry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.resonate.const import CONF_ADDRESSES, DOMAIN
+
+from .helpers import Connect, Until, play, state_of
+from .media_files import write_wav
+
+
+async def test_diagnostics(
+    hass: HomeAssistant,
+    media_dir: Path,
+    running: MockConfigEntry,
+    connect: Connect,
+    until: Until,
+    hass_client: ClientSessionGenerator,
+) -> None:
+    write_wav(media_dir / "Secret Song.wav", 60)
+    hass.config_entries.async_update_entry(running, options={CONF_ADDRESSES: ["127.0.0.1:1"]})
+    kitchen, bath = [await connect(f"private_{name}", mac_address="aa:bb:cc:dd:ee:ff") for name in ("one", "two")]
+    await play(hass, "media-source://media_source/local/Secret Song.wav", kitchen, bath)
+    await until(lambda: state_of(hass, bath) == "playing")
+    told = await get_diagnostics_for_config_entry(hass, hass_client, running)
+    text = json.dumps(told).lower()
+    server_id = running.runtime_data.bridge.settings.server_id
+    for secret in ("private", "secret", "aa:bb", "127.0.0.1", server_id.lower()):
+        assert secret not in text
+    devices = told["devices"]
+    assert isinstance(devices, list)
+    assert {device["group_number"] for device in devices} == {0}
+    assert all(device["client"]["stream_format"]["codec"] == "pcm" for device in devices)
+    assert told["port"] == running.runtime_data.data.port
+    assert told["resampler"] in ("soxr", "ffmpeg")
+    statistics = told["statistics"]
+    assert isinstance(statistics, dict)
+    assert len(statistics["queued_bytes"]) == 2
+
+
+async def test_system_health(hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until) -> None:
+    assert await async_setup_component(hass, "system_health", {})
+    kitchen = await connect("kitchen")
+    await connect("bath")
+    await kitchen.close()
+    await until(lambda: state_of(hass, kitchen) == "unavailable")
+    info = await get_system_health_info(hass, DOMAIN)
+    assert info["port"] == running.runtime_data.data.port
+    assert info["devices_connected"] == 1
+    assert info["devices_known"] == 2
+    assert info["resampler"] in ("soxr", "ffmpeg")
