@@ -32,7 +32,7 @@ class Connector:
                     max_msg_size=MAX_MESSAGE_BYTES,
                     timeout=ClientWSTimeout(ws_close=CLOSE_TIMEOUT_S),
                 )
-        except (ClientError, ValueError) as err:
+        except (ClientError, TimeoutError, ValueError) as err:
             raise ConnectionError(str(err) or type(err).__name__) from err
         return dialled(websocket)
 

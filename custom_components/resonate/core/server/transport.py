@@ -153,10 +153,11 @@ class WebSocketTransport:
 
     async def close(self, code: CloseCode, reason: str = "") -> None:
         """Close in order where the peer takes part in it."""
+        if self.write_buffer_bytes > HIGH_WATER_BYTES:
+            self.abort()  # nobody reads any more
         try:
-            if self.write_buffer_bytes < HIGH_WATER_BYTES:
-                async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                    await self._websocket.close(code=code, message=reason.encode()[:120])
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await self._websocket.close(code=code, message=reason.encode()[:120])
         except ClientError, OSError, TimeoutError:
             pass  # it is gone already
         finally:
