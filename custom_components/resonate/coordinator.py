@@ -1,9 +1,9 @@
 """Owns the core and shows the entities one frozen picture of it."""
 
-from collections.abc import Collection, Hashable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 import logging
 from typing import NamedTuple
 
@@ -17,11 +17,10 @@ from homeassistant.util import dt as dt_util
 from .bridge import Bridge
 from .byte_streams import StreamOpener
 from .const import CONF_ADDRESSES, CONF_POLICY, DOMAIN
-from .core.errors import ResonateError, UnknownTargetError
 from .core.events import Event, MediumChanged, MediumState
 from .core.server.server import ResonateServer
 from .core.server.settings import DEFAULT_PORT, ServerSettings
-from .core.server.snapshot import ClientSnapshot, GroupSnapshot, PlaybackState, ServerSnapshot
+from .core.server.snapshot import ClientSnapshot, GroupSnapshot, ServerSnapshot
 from .core.stream.policy import SendPolicy
 from .core.units import ClientId, GroupId, ServerTimeUs
 from .discovery import Discovery
@@ -73,8 +72,7 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         self._opener = StreamOpener(hass)
         self.bridge: Bridge
         self._discovery: Discovery | None = None
-        self._gatherer = Gatherer(self._async_join)
-        self._gathered: dict[GroupId, _Gathered] = {}
+        self._gatherer: Gatherer | None = None
         self._positions: dict[GroupId, _Position] = {}
         self._unsubscribe: CALLBACK_TYPE | None = None
 
@@ -86,6 +84,7 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         )
         self._show(ServerSnapshot())
         self.bridge = Bridge(self.hass, settings, on_snapshot=self._show, on_event=self._handle_event)
+        self._gatherer = Gatherer(self.bridge, partial(self.config_entry.async_create_background_task, self.hass))
         await self.bridge.async_start()
         try:
             port = await self.bridge.async_call(lambda server: server.port)
@@ -152,29 +151,18 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
     async def async_play(self, client_id: ClientId, order: MediaOrder, action: Hashable | None) -> None:
         """Play on the client's group; targets of one `action` become one group."""
 
-        async def play() -> None:
+        async def play(when_open: Callable[[ResonateServer], Awaitable[None]] | None = None) -> None:
             request = await async_make_request(self.hass, self._opener, order)
-            await self.bridge.async_ask(lambda server: server.play(client_id, [request]))
+            await self.bridge.async_ask(
+                lambda server: server.play(
+                    client_id, [request], when_open=None if when_open is None else partial(when_open, server)
+                )
+            )
 
-        if action is None:
+        if action is None or self._gatherer is None:
             await play()
         else:
             await self._gatherer.async_play((action, order.media_id), client_id, play)
-
-    async def _async_join(self, first: ClientId, other: ClientId) -> None:
-        async def join(server: ResonateServer) -> tuple[GroupId, set[ClientId]]:
-            snapshot = server.snapshot
-            group_id = _group_of(snapshot, first).group_id
-            others = _group_of(snapshot, other)
-            if others.group_id == group_id:
-                return group_id, set()
-            for client_id in others.members:
-                await server.move(client_id, group_id)
-            return group_id, set(others.members)
-
-        group_id, joined = await self.bridge.async_ask(join)
-        if joined:
-            self._gathered.setdefault(group_id, _Gathered()).joined |= joined
 
     # What the core tells
 
@@ -190,7 +178,8 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
             for device_id, device in self.devices.devices.items()
         }
         self.async_set_updated_data(ResonateData(port=snapshot.port, devices=views))
-        self._part_when_done(snapshot)
+        if self._gatherer is not None:
+            self._gatherer.update(snapshot)
 
     def _view(
         self, device: KnownDevice, client: ClientSnapshot | None, groups: Mapping[GroupId, GroupSnapshot]
@@ -215,30 +204,6 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
     def _handle_event(self, event: Event) -> None:
         if isinstance(event, MediumChanged) and event.state is MediumState.FAILED:
             _LOGGER.warning("A medium could not be played: %s", event.message or event.error)
-
-    def _part_when_done(self, snapshot: ServerSnapshot) -> None:
-        """Give the players that an action brought together their own groups back, once that has ended."""
-        for group_id, gathered in list(self._gathered.items()):
-            group = snapshot.groups.get(group_id)
-            if group is not None and group.state is not PlaybackState.IDLE:
-                gathered.has_played = True
-            elif gathered.has_played or group is None:
-                del self._gathered[group_id]
-                self.config_entry.async_create_background_task(
-                    self.hass, self._async_part(group_id, gathered.joined), "resonate part"
-                )
-
-    async def _async_part(self, group_id: GroupId, joined: Collection[ClientId]) -> None:
-        async def part(server: ResonateServer) -> None:
-            group = server.snapshot.groups.get(group_id)
-            if group is None or group.state is not PlaybackState.IDLE:
-                return
-            for client_id in joined:
-                if client_id in group.members:
-                    await server.move(client_id, None)
-
-        with suppress(ResonateError):
-            await self.bridge.async_ask(part)
 
     # Devices
 
@@ -277,22 +242,7 @@ def read_settings(entry: ResonateConfigEntry, server_id: str, name: str) -> Serv
     )
 
 
-def _group_of(snapshot: ServerSnapshot, client_id: ClientId) -> GroupSnapshot:
-    try:
-        return snapshot.groups[snapshot.clients[client_id].group_id]
-    except KeyError:
-        raise UnknownTargetError(f"no such client: {client_id}") from None
-
-
 class _Position(NamedTuple):
     position_us: int | None
     at: ServerTimeUs | None
     on_the_wall: datetime | None
-
-
-@dataclass(slots=True)
-class _Gathered:
-    """A group that an action made."""
-
-    joined: set[ClientId] = field(default_factory=set)
-    has_played: bool = False

@@ -1,35 +1,68 @@
 """One action that reaches several of our players plays as one group, in step."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Hashable
-from typing import Final, NamedTuple
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
 
-from .core.units import ClientId
+from homeassistant.core import callback
+
+from .bridge import Bridge
+from .core.errors import ResonateError, UnknownTargetError
+from .core.server.server import ResonateServer
+from .core.server.snapshot import GroupSnapshot, PlaybackState, ServerSnapshot
+from .core.units import ClientId, GroupId
 
 GATHER_WINDOW_S: Final = 0.15
 """How long after the first target of an action others of the same action still join it."""
 
+type Spawn = Callable[[Coroutine[object, object, None], str], object]
 
-class _Gathering(NamedTuple):
+
+type Play = Callable[[Callable[[ResonateServer], Awaitable[None]]], Coroutine[object, object, None]]
+"""Plays on the first target; what it is given is to be called on the core's loop once the medium is open."""
+
+
+@dataclass(slots=True)
+class _Gathering:
     first: ClientId
     begun_at: float
-    playing: asyncio.Task[None]
+    others: list[ClientId] = field(default_factory=list)
+    """Who came by the time the medium was open; read on the core's loop."""
+    joined: dict[GroupId, set[ClientId]] = field(default_factory=dict)
+    """Who came into which group; written on the core's loop."""
+    playing: asyncio.Task[None] = field(init=False)
+
+    async def gather(self, server: ResonateServer) -> None:
+        """Move all others into the group of the first. On the core's loop."""
+        for client_id in tuple(self.others):
+            with suppress(UnknownTargetError):  # forgotten meanwhile
+                group_id, joined = await _join(server, self.first, client_id)
+                self.joined.setdefault(group_id, set()).update(joined)
 
 
 class Gatherer:
-    """Makes one group of the players that an action reaches one after another. Home Assistant's loop only."""
+    """Makes one group of the players that an action reaches one after another, for as long as that plays.
 
-    def __init__(self, join: Callable[[ClientId, ClientId], Awaitable[None]]) -> None:
-        """`join(first, other)` moves `other`, with those it plays together with, into the group of `first`."""
-        self._join = join
+    Home Assistant's loop only.
+    """
+
+    def __init__(self, bridge: Bridge, spawn: Spawn) -> None:
+        """`spawn` runs a coroutine in the background."""
+        self._bridge = bridge
+        self._spawn = spawn
         self._gatherings: dict[Hashable, _Gathering] = {}
+        self._joined: dict[GroupId, set[ClientId]] = {}
+        """Who came into a group by an action, and is to have one of its own again."""
+        self._parting: set[GroupId] = set()
+        self._snapshot = ServerSnapshot()
 
-    async def async_play(
-        self, action: Hashable, client_id: ClientId, play: Callable[[], Coroutine[object, object, None]]
-    ) -> None:
+    async def async_play(self, action: Hashable, client_id: ClientId, play: Play) -> None:
         """Have `play` called for the first target of `action`, and let later ones join that one.
 
-        Returns or raises for each target what became of the playing.
+        Nobody is moved for a medium that cannot be opened. Returns or raises for each target what became of it.
         """
         loop = asyncio.get_running_loop()
         now = loop.time()
@@ -37,9 +70,64 @@ class Gatherer:
             key: gathering for key, gathering in self._gatherings.items() if now - gathering.begun_at <= GATHER_WINDOW_S
         }
         if (gathering := self._gatherings.get(action)) is None:
+            gathering = self._gatherings[action] = _Gathering(client_id, now)
             # A task of its own: who gives up waiting for it takes nothing from the others.
-            gathering = _Gathering(client_id, now, loop.create_task(play()))
-            self._gatherings[action] = gathering
-        elif client_id != gathering.first:
-            await self._join(gathering.first, client_id)
+            gathering.playing = loop.create_task(play(gathering.gather))
+            await asyncio.shield(gathering.playing)
+            return
+        gathering.others.append(client_id)
         await asyncio.shield(gathering.playing)
+        await self._bridge.async_ask(gathering.gather)  # too late to be there when it was opened, maybe
+        for group_id, joined in tuple(gathering.joined.items()):  # the core may be adding others
+            self._joined.setdefault(group_id, set()).update(joined)
+        self.update(self._snapshot)  # it may be over
+
+    @callback
+    def update(self, snapshot: ServerSnapshot) -> None:
+        """Let those part who were brought together, where what brought them together has ended."""
+        self._snapshot = snapshot
+        for group_id in set(self._joined) - self._parting:
+            group = snapshot.groups.get(group_id)
+            if group is None or group.state is PlaybackState.IDLE:
+                self._parting.add(group_id)
+                self._spawn(self._async_part(group_id), "resonate part")
+
+    async def _async_part(self, group_id: GroupId) -> None:
+        client_ids = frozenset(self._joined[group_id])
+        is_done = True  # by itself, if there is no core any more
+        with suppress(ResonateError):
+            is_done = await self._bridge.async_ask(partial(_part_when_idle, group_id=group_id, client_ids=client_ids))
+        self._parting.discard(group_id)
+        if is_done:
+            self._joined.pop(group_id)
+
+
+async def _join(server: ResonateServer, first: ClientId, other: ClientId) -> tuple[GroupId, tuple[ClientId, ...]]:
+    """Move the group of `other` into that of `first`; return that, and who came into it."""
+    group = _group_of(server.snapshot, first)
+    others = _group_of(server.snapshot, other)
+    if others.group_id == group.group_id:
+        return group.group_id, ()
+    for client_id in others.members:
+        await server.move(client_id, group.group_id)
+    return group.group_id, others.members
+
+
+async def _part_when_idle(server: ResonateServer, *, group_id: GroupId, client_ids: Iterable[ClientId]) -> bool:
+    """Give clients groups of their own again; False when there is still something to be heard."""
+    group = server.snapshot.groups.get(group_id)
+    if group is None:
+        return True
+    if group.state is not PlaybackState.IDLE:
+        return False
+    for client_id in client_ids:
+        if client_id in group.members:
+            await server.move(client_id, None)
+    return True
+
+
+def _group_of(snapshot: ServerSnapshot, client_id: ClientId) -> GroupSnapshot:
+    try:
+        return snapshot.groups[snapshot.clients[client_id].group_id]
+    except KeyError:
+        raise UnknownTargetError(f"no client {client_id}") from None

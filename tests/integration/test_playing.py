@@ -1,10 +1,11 @@
 """What a person does with a player: play, pause, seek, stop, volume."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 from homeassistant.components.media_player import MediaPlayerEntityFeature as Feature
-from homeassistant.core import Context, HomeAssistant
+from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceNotSupported, ServiceValidationError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -52,7 +53,7 @@ async def test_buffering_comes_before_playing(
 ) -> None:
     kitchen = await connect("kitchen")
     states: list[str] = []
-    hass.bus.async_listen("state_changed", lambda event: states.append(event.data["new_state"].state))
+    hass.bus.async_listen("state_changed", callback(lambda event: states.append(event.data["new_state"].state)))
     await play(hass, SONG, kitchen)
     await until(lambda: states[-1:] == ["idle"])
     assert [state for state, before in zip(states, [None, *states], strict=False) if state != before] == [
@@ -236,6 +237,46 @@ async def test_a_group_that_a_target_is_in_comes_along(
     await play(hass, LONG, garden, bath)
     await until(lambda: garden.group_ids[-1] == bath.group_ids[-1] == kitchen.group_ids[-1])
     await until(lambda: state_of(hass, garden) == "playing")
+
+
+async def test_nobody_is_moved_for_what_cannot_be_opened(
+    hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until
+) -> None:
+    kitchen, bath = [await connect(name) for name in ("kitchen", "bath")]
+    for player in (kitchen, bath):
+        await play(hass, LONG, player)
+    await until(lambda: state_of(hass, kitchen) == state_of(hass, bath) == "playing")
+    with pytest.raises(HomeAssistantError):
+        await play(hass, "http://127.0.0.1:1/nobody", kitchen, bath)
+    assert state_of(hass, kitchen) == state_of(hass, bath) == "playing"
+    count = bath.chunk_count
+    await until(lambda: bath.chunk_count > count + 5)
+    assert len(set(bath.group_ids)) == len(set(kitchen.group_ids)) == 1
+    assert kitchen.streams == bath.streams == ["stream/start"]
+
+
+async def test_who_comes_a_little_later_joins_as_well(
+    hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until
+) -> None:
+    kitchen, bath = [await connect(name) for name in ("kitchen", "bath")]
+    context = Context()
+    for player in (kitchen, bath):
+        data = {"entity_id": entity_of(hass, player), "media_content_id": LONG, "media_content_type": "music"}
+        await hass.services.async_call("media_player", "play_media", data, blocking=True, context=context)
+    await until(lambda: state_of(hass, kitchen) == state_of(hass, bath) == "playing")
+    assert kitchen.group_ids[-1] == bath.group_ids[-1]
+
+
+async def test_one_action_may_name_a_player_twice(
+    hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until
+) -> None:
+    kitchen = await connect("kitchen")
+    context = Context()
+    data = {"entity_id": entity_of(hass, kitchen), "media_content_id": LONG, "media_content_type": "music"}
+    call = hass.services.async_call
+    await asyncio.gather(*(call("media_player", "play_media", data, blocking=True, context=context) for _ in range(2)))
+    await until(lambda: state_of(hass, kitchen) == "playing")
+    assert kitchen.streams == ["stream/start"]
 
 
 async def test_every_target_is_told_when_it_fails(

@@ -4,15 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 import logging
 
-import numpy as np
 import pytest
 
-from core.errors import CommandRefusedError, UnknownTargetError
+from core.errors import CommandRefusedError, MediaOpenError, UnknownTargetError
 from core.events import ClientConnected, ClientLost, Event, LossReason, MediumChanged, PlaybackEnded
-from core.formats import STEREO
 from core.media.media_stream import MediaStream
 from core.media.request import MediaRequest
-from core.media.source import Passage, SourceInfo
+from core.media.source import SourceInfo
 from core.protocol.websocket import CloseCode
 from core.server.registry import MAX_CLIENTS
 from core.server.server import ResonateServer
@@ -21,38 +19,11 @@ from core.server.snapshot import PlaybackState, ServerSnapshot
 from core.units import US_PER_S, ClientId, GroupId
 from tests.fakes.client import MemoryClient
 from tests.fakes.clock import FakeClock
+from tests.fakes.hum import Hum, hum
 from tests.fakes.runner import InlineRunner
 
 KITCHEN = ClientId("kitchen")
 BATH = ClientId("bath")
-
-
-class Hum:
-    """A source of so many seconds of a constant value."""
-
-    def __init__(self, seconds: float) -> None:
-        self._rest = round(seconds * 48_000)
-
-    def open(self) -> SourceInfo:
-        return SourceInfo(sample_rate=48_000, layout=STEREO, is_seekable=True)
-
-    def start(self, mix_rate: int, position_us: int) -> None:
-        pass
-
-    def seek(self, position_us: int) -> None:
-        pass
-
-    def read(self, frame_count: int) -> Passage | None:
-        count = min(frame_count, self._rest)
-        self._rest -= count
-        return Passage(np.full((count, 2), 0.25, np.float32), STEREO) if count else None
-
-    def close(self) -> None:
-        self._rest = 0
-
-
-def hum(seconds: float = 3_600) -> list[MediaRequest]:
-    return [MediaRequest(media_id="hum", stream=MediaStream(main=Hum(seconds)))]
 
 
 class House:
@@ -331,6 +302,43 @@ async def test_plays_to_the_end(house: House) -> None:
     assert house.server.snapshot.clients[KITCHEN].sent_bytes == 3 * 48_000 * 4
     assert [type(event) for event in house.events] == [ClientConnected, MediumChanged, MediumChanged, PlaybackEnded]
     assert house.server.statistics.encoded_chunk_count == len(client.audio)
+
+
+class Broken(Hum):
+    """A source that cannot be opened."""
+
+    def open(self) -> SourceInfo:
+        raise MediaOpenError("gone")
+
+
+async def test_who_comes_when_the_medium_is_open_hears_its_beginning(house: House) -> None:
+    kitchen, bath = await house.join("kitchen"), await house.join("bath")
+    group_id = house.group_of(KITCHEN)
+
+    async def gather() -> None:
+        await house.server.move(BATH, group_id)
+
+    broken = MediaRequest(stream=MediaStream(main=Broken(1)))
+    with pytest.raises(MediaOpenError):
+        await house.server.play(KITCHEN, [broken], when_open=gather)
+    assert house.group_of(BATH) != group_id
+    await house.server.play(KITCHEN, hum(), when_open=gather)
+    await house.pass_s(3)
+    assert house.group_of(BATH) == group_id
+    assert kitchen.audio[0] == bath.audio[0]
+
+
+async def test_a_medium_is_let_go_when_gathering_fails(house: House) -> None:
+    await house.join("kitchen")
+
+    async def fail() -> None:
+        raise UnknownTargetError("nobody")
+
+    source = Hum(5)
+    with pytest.raises(UnknownTargetError):
+        await house.server.play(KITCHEN, [MediaRequest(stream=MediaStream(main=source))], when_open=fail)
+    assert source.read(1) is None
+    assert house.server.snapshot.groups[house.group_of(KITCHEN)].state == PlaybackState.IDLE
 
 
 async def test_the_face_reaches_the_group_and_the_player(house: House) -> None:

@@ -1,6 +1,6 @@
 """A group of clients that hear the same: members, what plays, and what they are told about it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 import logging
 
@@ -127,11 +127,17 @@ class ResonateGroup:
 
     # Playing
 
-    async def play(self, requests: Sequence[MediaRequest], *, start_at: ServerTimeUs | None = None) -> None:
+    async def play(
+        self,
+        requests: Sequence[MediaRequest],
+        *,
+        start_at: ServerTimeUs | None = None,
+        when_open: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         """Play media one after another, without gaps, in place of what plays.
 
         Returns when the first one is open and about to be heard. Raises MediaError when it cannot be opened; what
-        plays goes on then.
+        plays goes on then. `when_open` comes in between: others may yet come into the group.
         """
         if not requests:
             raise CommandRefusedError("there is nothing to play")
@@ -143,6 +149,12 @@ class ResonateGroup:
         except MediaError as err:
             self._tell_failed(item, err)
             raise
+        if when_open is not None and number == self._request_number:
+            try:
+                await when_open()
+            except BaseException:
+                await self._media.run(item.source.close)
+                raise
         if number != self._request_number:  # another wish came in meanwhile, and wins
             await self._media.run(item.source.close)
             return

@@ -1,6 +1,6 @@
 """The server: what the outside sees of the core, and does to it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 import logging
 from typing import Final
 
@@ -120,14 +120,23 @@ class ResonateServer:
     # Playing; `target` is a group, or a client for the group it is in. All raise UnknownTargetError.
 
     async def play(
-        self, target: ClientId | GroupId, requests: Sequence[MediaRequest], *, start_at: ServerTimeUs | None = None
+        self,
+        target: ClientId | GroupId,
+        requests: Sequence[MediaRequest],
+        *,
+        start_at: ServerTimeUs | None = None,
+        when_open: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """Play media one after another. Returns when the first is open; raises MediaError when it cannot be."""
+        """Play media one after another. Returns when the first is open; raises MediaError when it cannot be.
+
+        `when_open` is awaited once it is open and before anything of it is sent: who is moved into the group then
+        hears it from its beginning, and nobody is moved for what cannot be opened.
+        """
         group = self._registry.group_of(target)
         for client_id, client in group.members.items():
             if client.session is None:
                 self._dialer.want(client_id)
-        await group.play(requests, start_at=start_at)
+        await group.play(requests, start_at=start_at, when_open=when_open)
 
     async def pause(self, target: ClientId | GroupId) -> None:
         """Let nothing more be heard until `resume`. Raises CommandRefusedError when nothing plays."""
