@@ -1,6 +1,6 @@
 """What a loop of its own buys: the error of clock replies while Home Assistant's loop stalls.
 
-    python -m devtools.bench.clock_replies [--players 16] [--seconds 20] [--json]
+    python -m devtools.bench.clock_replies [--players 16] [--seconds 30]
 
 Sixteen players hear FLAC and ask for the time ten times a second each, while the main thread's loop, which stands for
 Home Assistant's, stands still for 100 ms every second: asleep (as in a slow call that lets other threads run) or busy
@@ -12,27 +12,27 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 import json
-from pathlib import Path
-import sys
 import threading
 import time
+from typing import Final
 
-ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT / "custom_components" / "resonate"))
+from core.formats import STEREO
+from core.media.generated import ToneSource
+from core.media.media_stream import MediaStream
+from core.media.request import MediaRequest
+from core.server.clock import MonotonicClock
+from core.server.runner import PoolRunner
+from core.server.server import ResonateServer
+from core.server.settings import ServerSettings
+from core.units import ClientId, GroupId
 
-from core.formats import STEREO  # noqa: E402
-from core.media.generated import ToneSource  # noqa: E402
-from core.media.media_stream import MediaStream  # noqa: E402
-from core.media.request import MediaRequest  # noqa: E402
-from core.server.clock import MonotonicClock  # noqa: E402
-from core.server.runner import PoolRunner  # noqa: E402
-from core.server.server import ResonateServer  # noqa: E402
-from core.server.settings import ServerSettings  # noqa: E402
-from core.units import ClientId, GroupId  # noqa: E402
+from . import processes
+from .wire import Format
 
-STALL_S = 0.1
-EVERY_S = 1.0
-CASES = (
+STALL_S: Final = 0.1
+EVERY_S: Final = 1.0
+_WARM_UP_S: Final = 5.0
+CASES: Final = (
     ("no stall", "own"),
     ("no stall", "shared"),
     ("asleep", "own"),
@@ -110,55 +110,43 @@ class OwnLoop(threading.Thread):
             await self._over.wait()
 
 
-async def measure(how: str, loop: str, options: argparse.Namespace) -> dict[str, object]:
-    """Return the summary of one case."""
+async def measure(how: str, loop: str, players: int, seconds: float) -> dict[str, object]:
+    """Return what the players of one case report."""
     stalling = asyncio.create_task(stall(how))
     try:
         if loop == "shared":
-            async with serving(options.players) as port:
-                return await watch(port, options)
-        own = OwnLoop(options.players)
+            async with serving(players) as port:
+                return await watch(port, players, seconds)
+        own = OwnLoop(players)
         own.start()
         await asyncio.get_running_loop().run_in_executor(None, own.ready.wait)
         try:
-            return await watch(own.port, options)
+            return await watch(own.port, players, seconds)
         finally:
             await asyncio.get_running_loop().run_in_executor(None, own.stop)
     finally:
         stalling.cancel()
 
 
-async def watch(port: int, options: argparse.Namespace) -> dict[str, object]:
+async def watch(port: int, players: int, seconds: float) -> dict[str, object]:
     """Let players come from another process, and return what they say."""
-    command = [sys.executable, "-m", "devtools.bench.players", f"ws://127.0.0.1:{port}/sendspin", str(options.players)]
-    command += ["--codec", "flac", "--ask-every", "0.1"]
-    process = await asyncio.create_subprocess_exec(
-        *command, cwd=ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdin is not None
-    await asyncio.sleep(5)
-    process.stdin.write(b"reset\n")
-    await asyncio.sleep(options.seconds)
-    out, _ = await process.communicate()
-    result: dict[str, object] = json.loads(out)
-    return result
+    async with processes.players(port, players, [Format("flac")], ask_every_s=0.1) as peer:
+        await asyncio.sleep(_WARM_UP_S)
+        peer.tell("reset")
+        await asyncio.sleep(seconds)
+        return await peer.ask("report")
 
 
 async def main(options: argparse.Namespace) -> None:
-    """Measure every case and print a table or JSON."""
-    results = []
+    """Measure every case and print a line of JSON for each."""
     for how, loop in CASES:
-        result = {"stall": how, "loop": loop} | await measure(how, loop, options)
-        results.append(result)
-        if not options.json:
-            print(f"{how:9} {loop:7} {result.get('error_us')} replies={result['replies']} chunks={result['chunks']}")
-    if options.json:
-        print(json.dumps(results))
+        report = await measure(how, loop, options.players, options.seconds)
+        kept = {key: report[key] for key in ("error_us", "replies", "late", "gaps")}
+        print(json.dumps({"stall": how, "loop": loop} | kept), flush=True)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--players", type=int, default=16)
-    parser.add_argument("--seconds", type=float, default=20.0)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--seconds", type=float, default=30.0)
     asyncio.run(main(parser.parse_args()))
