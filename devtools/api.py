@@ -120,10 +120,15 @@ class Api:
         self, method: str, path: str, body: Mapping[str, object] | None = None, *, form: Mapping[str, str] | None = None
     ) -> Any:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        async with self._session.request(method, self.url + path, json=body, data=form, headers=headers) as response:
-            if response.status >= HTTPStatus.BAD_REQUEST:
-                raise ApiError(f"{method} {path} was answered with {response.status}: {await response.text()}")
-            return await response.json()
+        try:
+            async with self._session.request(
+                method, self.url + path, json=body, data=form, headers=headers
+            ) as response:
+                if response.status >= HTTPStatus.BAD_REQUEST:
+                    raise ApiError(f"{method} {path} was answered with {response.status}: {await response.text()}")
+                return await response.json()
+        except aiohttp.ClientError as err:
+            raise ApiError(f"{method} {path}: {err}") from err
 
 
 async def until[T](what: str, look: Callable[[], Awaitable[T | None]], timeout: float) -> T:

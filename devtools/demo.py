@@ -19,7 +19,8 @@ from .api import ApiError, until
 from .children import ROOT, ChildError
 from .folders import free_port, new_folder
 from .home_assistant import HomeAssistant
-from .players import PARTS, Player
+from .house import find_players
+from .players import Player
 from .proof import Proof, complaints_in
 
 FOLDER: Final = ROOT / ".demo"
@@ -85,7 +86,7 @@ async def _play(folder: Path, options: Options) -> Proof:
         _say(f"Home Assistant {version} runs at {house.api.url}, the integration listens on port {port}")
         url = f"ws://127.0.0.1:{port}/sendspin"
         rooms = await stack.enter_async_context(players.playing(url, folder, wav=wav))
-        entity_ids = await until("both players appear", lambda: _find(house), _APPEAR_TIMEOUT_S)
+        entity_ids = await until("both players appear", lambda: find_players(house), _APPEAR_TIMEOUT_S)
         await asyncio.gather(making, *(player.settle() for player in rooms))
         _say(f"Playing {medium.name} on {' and '.join(entity_ids)}")
         seconds, states = await _listen(house, entity_ids, options.seconds)
@@ -101,11 +102,6 @@ async def _play(folder: Path, options: Options) -> Proof:
             skew=await asyncio.to_thread(_measure, reports, rooms),
             complaints=complaints_in(house.log()),
         )
-
-
-async def _find(house: HomeAssistant) -> list[str] | None:
-    found = await house.players()
-    return [found[part.name] for part in PARTS] if all(part.name in found for part in PARTS) else None
 
 
 async def _listen(house: HomeAssistant, entity_ids: list[str], seconds: float) -> tuple[float, dict[str, str]]:

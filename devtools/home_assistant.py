@@ -14,6 +14,7 @@ from .children import ROOT, Child
 DOMAIN: Final = "resonate"
 HASS: Final = ROOT / ".venv" / "bin" / "hass"
 _START_TIMEOUT_S: Final = 90.0
+_SET_UP_TIMEOUT_S: Final = 20.0
 _STOP_TIMEOUT_S: Final = 30.0
 _REQUEST_TIMEOUT_S: Final = 30.0
 
@@ -78,11 +79,21 @@ class HomeAssistant:
         done = await self.api.flow({"handler": DOMAIN, "entry_id": entry_id}, [typed])
         if done["reason"] != "reconfigure_successful":
             raise ApiError(f"the port could not be set: {done['reason']}")
+        await until("the integration is set up", self._is_integration_loaded, _SET_UP_TIMEOUT_S)
         return entry_id
 
+    async def _is_integration_loaded(self) -> bool:
+        [entry] = await self._entries()
+        if entry["state"] in ("setup_error", "setup_retry", "migration_error"):
+            raise ApiError(f"the integration could not be set up: {entry['reason'] or entry['state']}")
+        return bool(entry["state"] == "loaded")
+
     async def _entry_id(self) -> str | None:
+        return next((entry["entry_id"] for entry in await self._entries()), None)
+
+    async def _entries(self) -> list[Json]:
         [entries] = await self.api.command({"type": "config_entries/get", "domain": DOMAIN})
-        return next((entry["entry_id"] for entry in entries), None)
+        return list(entries)
 
     async def players(self) -> dict[str, str]:
         """Return the players' entity ids by the names of their devices."""

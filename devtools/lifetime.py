@@ -9,13 +9,16 @@ SIGNALLED: Final = 128
 """Added to a signal's number, as shells do."""
 
 
-def run(work: Coroutine[object, object, int]) -> int:
-    """Run `work` and return its exit status; SIGINT and SIGTERM cancel it, once, and it cleans up after itself."""
+def run(work: Coroutine[object, object, int], *, is_endless: bool = False) -> int:
+    """Run `work` and return its exit status; SIGINT and SIGTERM cancel it, once, and it cleans up after itself.
+
+    What is `is_endless` is meant to be ended so: that is no failure.
+    """
     with asyncio.Runner() as runner:
-        return runner.run(_cancelled_by_signals(work))
+        return runner.run(_cancelled_by_signals(work, is_endless=is_endless))
 
 
-async def _cancelled_by_signals(work: Coroutine[object, object, int]) -> int:
+async def _cancelled_by_signals(work: Coroutine[object, object, int], *, is_endless: bool) -> int:
     loop = asyncio.get_running_loop()
     task = loop.create_task(work)
     received: list[signal.Signals] = []
@@ -32,4 +35,4 @@ async def _cancelled_by_signals(work: Coroutine[object, object, int]) -> int:
     except asyncio.CancelledError:
         if not received:
             raise
-        return SIGNALLED + received[0]
+        return 0 if is_endless else SIGNALLED + received[0]
