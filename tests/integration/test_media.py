@@ -14,6 +14,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.resonate import byte_streams
+from custom_components.resonate.media import name_of
 
 from .fake_client import FakeClient
 from .helpers import Connect, Until, act, attribute_of, entity_of, play, state_of
@@ -388,3 +389,18 @@ async def test_the_address_of_speech_needs_no_way_through_the_web_server(
         await until(lambda: state_of(hass, kitchen) == "idle")
     error = await fails(hass, "/api/tts_proxy/unknown.mp3", kitchen)
     assert error.translation_key == "media_not_opened"
+
+
+@pytest.mark.parametrize(
+    ("media_id", "name"),
+    [
+        ("media-source://media_source/local/Some%20Song.mp3", "Some Song"),
+        ("http://host/a/b.c.flac?token=1", "b.c"),
+        ("/media/song.mp3", "song"),
+        ("http://host/", None),
+        ("http://[", None),
+        ("media-source://tts/tts.x?message=Hello", None),
+    ],
+)
+def test_what_to_call_a_medium_without_a_title(media_id: str, name: str | None) -> None:
+    assert name_of(media_id) == name
