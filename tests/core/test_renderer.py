@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from core.commands import Halt, Run
-from core.formats import Block
+from core.formats import Block, StreamFormat
 from core.step import Halted, TrackEnded, TrackStarted, TrackStarved
 from core.stream.policy import SendPolicy
 from core.stream.streamer import START_MARGIN_US
+from core.units import ServerTimeUs
 from tests.fakes.rig import (
     FLAC_44,
     FLAC_48,
@@ -64,7 +65,9 @@ def test_a_medium_is_heard_whole_bit_for_bit_once_and_then_the_stream_ends() -> 
 
 @pytest.mark.parametrize("stream_format", [PCM_48, PCM_44, FLAC_48, FLAC_44, OPUS_48, PCM_48_24])
 @pytest.mark.parametrize("policy", list(SendPolicy))
-def test_the_first_sound_comes_after_the_lead_under_each_policy(stream_format, policy) -> None:
+def test_the_first_sound_comes_after_the_lead_under_each_policy(
+    stream_format: StreamFormat, policy: SendPolicy
+) -> None:
     rig = Rig(policy=policy)
     rig.set_players({"a": player(stream_format)})
     rig.add(noise(48_000), replaces=True)
@@ -79,7 +82,9 @@ def test_the_first_sound_comes_after_the_lead_under_each_policy(stream_format, p
     ("policy", "horizon_us"),
     [(SendPolicy.RESPONSIVE, LEAD_US + 250_000), (SendPolicy.BALANCED, 2 * SECOND), (SendPolicy.STABLE, 10 * SECOND)],
 )
-def test_nothing_is_sent_further_ahead_than_the_policy_says_and_the_horizon_is_kept_full(policy, horizon_us) -> None:
+def test_nothing_is_sent_further_ahead_than_the_policy_says_and_the_horizon_is_kept_full(
+    policy: SendPolicy, horizon_us: int
+) -> None:
     rig = Rig(policy=policy)
     rig.set_players({"a": player(PCM_48, capacity_bytes=10_000_000)})
     rig.add(noise(48_000), replaces=True, is_endless=True)
@@ -322,7 +327,7 @@ def test_a_scheduled_start_is_met_to_the_microsecond() -> None:
     rig = Rig()
     rig.set_players({"a": player(PCM_48)})
     rig.add(ramp(48_000), replaces=True)
-    rig.tell(Run(start_at=rig.now + 7 * SECOND))
+    rig.tell(Run(start_at=ServerTimeUs(rig.now + 7 * SECOND)))
     rig.run(8 * SECOND)
     heard = rig.heard["a"]
     assert heard.chunks[0].start == START + 7 * SECOND

@@ -99,7 +99,7 @@ def assert_sound(heard: Heard) -> None:
 
 @moderately
 @given(actions=disturbances, policy=st.sampled_from(SendPolicy))
-def test_others_change_nothing_byte_for_byte(actions, policy) -> None:
+def test_others_change_nothing_byte_for_byte(actions: list[tuple[int, Action]], policy: SendPolicy) -> None:
     alone, among = play([(wait, lambda *_: None) for wait, _ in actions], policy), play(actions, policy)
     mine = [(chunk.start, chunk.data) for chunk in among.heard["a"].chunks]
     alike = [(chunk.start, chunk.data) for chunk in alone.heard["a"].chunks]
@@ -112,7 +112,9 @@ def test_others_change_nothing_byte_for_byte(actions, policy) -> None:
 
 @moderately
 @given(actions=anything, policy=st.sampled_from(SendPolicy))
-def test_nothing_is_late_or_overlaps_and_every_run_begins_after_the_lead(actions, policy) -> None:
+def test_nothing_is_late_or_overlaps_and_every_run_begins_after_the_lead(
+    actions: list[tuple[int, Action]], policy: SendPolicy
+) -> None:
     rig = play(actions, policy)
     for heard in rig.heard.values():
         assert_sound(heard)
@@ -123,7 +125,9 @@ def test_nothing_is_late_or_overlaps_and_every_run_begins_after_the_lead(actions
 
 @moderately
 @given(one=st.dictionaries(st.sampled_from(NAMES), formats), other=st.dictionaries(st.sampled_from(NAMES), formats))
-def test_there_and_back_again_leaves_the_same_pipelines(one, other) -> None:
+def test_there_and_back_again_leaves_the_same_pipelines(
+    one: dict[str, StreamFormat], other: dict[str, StreamFormat]
+) -> None:
     def keys(*topologies: dict[str, StreamFormat]) -> set[tuple[object, StreamFormat]]:
         rig = Rig()
         rig.add(noise(7_777), replaces=True, is_endless=True)

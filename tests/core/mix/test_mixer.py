@@ -32,7 +32,9 @@ def test_tracks_add_up_and_are_not_changed_by_it() -> None:
     expected[50:] += noise(100, seed=2)[:50]
     expected[20:30] += noise(10, seed=3)
     assert np.allclose(block, expected, atol=1e-6)
-    assert np.array_equal(one.read(0, 100, STEREO), before)
+    untouched = one.read(0, 100, STEREO)
+    assert untouched is not None
+    assert np.array_equal(untouched, before)
 
 
 def test_a_track_that_came_and_went_leaves_no_trace() -> None:

@@ -20,7 +20,7 @@ def track(start_frame: int = 0, position_us: int = 0) -> Track:
     first=st.integers(-1_000, 9_000),
     count=st.integers(1, 3_000),
 )
-def test_any_split_reads_the_same_and_silence_around_it(sizes, start, first, count) -> None:
+def test_any_split_reads_the_same_and_silence_around_it(sizes: list[int], start: int, first: int, count: int) -> None:
     whole = ramp(sum(sizes))
     it = track(start)
     at = 0

@@ -65,7 +65,6 @@ def test_clear_forgets_bytes_and_pace() -> None:
     held = buffer(capacity_bytes=10**9)
     for number in range(BURST_US // CHUNK_US):
         held.add(chunk(number), now)
-    assert held.sent_until == chunk(BURST_US // CHUNK_US - 1).end
     held.clear()
     assert held.held_bytes(now) == 0
     assert held.sent_until is None
@@ -77,7 +76,9 @@ def test_clear_forgets_bytes_and_pace() -> None:
     delay=st.integers(0, 500_000),
     sizes=st.lists(st.integers(1, 110), min_size=1, max_size=60),
 )
-def test_sending_when_it_says_so_never_exceeds_the_capacity_and_waits_no_longer_than_needed(capacity, delay, sizes):
+def test_sending_when_it_says_so_never_exceeds_the_capacity_and_waits_no_longer_than_needed(
+    capacity: int, delay: int, sizes: list[int]
+) -> None:
     held = buffer(capacity, delay)
     now = ServerTimeUs(9_000_000)
     sent: list[Chunk] = []

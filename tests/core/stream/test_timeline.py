@@ -21,7 +21,9 @@ def test_spans_join_without_gap_or_drift(rate: int, sizes: list[int]) -> None:
 
 
 @given(mix_rate=rates, rate=rates, anchor=st.integers(0, 2**50), anchor_frame=frames, index=frames)
-def test_an_instant_is_exact_to_the_microsecond_at_any_rate(mix_rate, rate, anchor, anchor_frame, index) -> None:
+def test_an_instant_is_exact_to_the_microsecond_at_any_rate(
+    mix_rate: int, rate: int, anchor: int, anchor_frame: int, index: int
+) -> None:
     line = Timeline(anchor=ServerTimeUs(anchor), anchor_frame=anchor_frame, mix_rate=mix_rate)
     # Compared in units of 1 / (mix_rate * rate) µs, so that no rounding of ours can hide in the expectation.
     exact = anchor * mix_rate * rate + (index * mix_rate - anchor_frame * rate) * 1_000_000
@@ -29,13 +31,13 @@ def test_an_instant_is_exact_to_the_microsecond_at_any_rate(mix_rate, rate, anch
 
 
 @given(mix_rate=rates, anchor=st.integers(0, 2**50), anchor_frame=frames, at=st.integers(-(10**12), 2**50))
-def test_frame_at_is_the_first_one_heard_at_or_after(mix_rate, anchor, anchor_frame, at) -> None:
+def test_frame_at_is_the_first_one_heard_at_or_after(mix_rate: int, anchor: int, anchor_frame: int, at: int) -> None:
     line = Timeline(anchor=ServerTimeUs(anchor), anchor_frame=anchor_frame, mix_rate=mix_rate)
     frame = line.frame_at(ServerTimeUs(at))
     assert line.instant(frame) >= at > line.instant(frame - 1)
 
 
 @given(frame=frames, from_rate=rates, to_rate=rates)
-def test_convert_index_is_the_first_frame_at_or_after(frame, from_rate, to_rate) -> None:
+def test_convert_index_is_the_first_frame_at_or_after(frame: int, from_rate: int, to_rate: int) -> None:
     index = convert_index(frame, from_rate, to_rate)
     assert index * from_rate >= frame * to_rate > (index - 1) * from_rate
