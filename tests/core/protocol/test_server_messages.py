@@ -104,6 +104,9 @@ def test_numbers_that_small_devices_cannot_keep_are_left_out(number: int) -> Non
     assert reader.metadata == Metadata(timestamp=at(0))
     reader.receive(metadata_state(Metadata(timestamp=at(0), track=0, year=0)))
     assert reader.metadata == Metadata(timestamp=at(0), year=0)
+    for edge in (1, 32_767):
+        reader.receive(metadata_state(Metadata(timestamp=at(0), track=edge, year=edge)))
+        assert reader.metadata == Metadata(timestamp=at(0), track=edge, year=edge)
 
 
 def test_progress_stays_in_range_and_speed_is_in_thousandths() -> None:
