@@ -12,10 +12,12 @@ from core.media.media_stream import MediaStream
 from core.media.request import MediaRequest
 from core.media.source import SourceInfo
 from core.protocol.websocket import CloseCode
+from core.server.dialer import DialPolicy, Target
 from core.server.registry import MAX_CLIENTS
 from core.server.server import ResonateServer
 from core.server.settings import ServerSettings
 from core.server.snapshot import PlaybackState, ServerSnapshot
+from core.server.transport import Transport
 from core.units import US_PER_S, ClientId, GroupId
 from tests.fakes.client import MemoryClient
 from tests.fakes.clock import FakeClock
@@ -428,3 +430,36 @@ async def test_closing_says_so_to_everybody_within_a_second(house: House) -> Non
     late.introduce()
     await house.pass_s(1)
     assert late.transport.is_aborted
+
+
+# Dialled
+
+
+async def test_our_own_second_dial_never_takes_the_place_of_the_first(house: House) -> None:
+    async def dialled(transport: Transport) -> None:
+        target = Target(transport.peer, [], DialPolicy(house.clock.now()))
+        reasons.append(await house.server._serve_dialled(transport, target))
+        assert target.client_id == KITCHEN
+
+    reasons: list[LossReason] = []
+    first = MemoryClient("kitchen", is_masking=True, peer="first").connect(dialled)
+    first.introduce()
+    await house.pass_s(1)
+    second = MemoryClient("kitchen", is_masking=True, peer="second").connect(dialled)
+    second.introduce()
+    await house.pass_s(1)
+    assert (first.transport.is_open, second.transport.is_open) == (True, False)
+    assert reasons == [LossReason.REPLACED]
+    assert second.messages == []
+    # One that comes by itself does: the old connection may be dead without our knowing.
+    await house.join("kitchen")
+    assert not first.transport.is_open
+    assert house.events == [ClientConnected(client_id=KITCHEN)]
+
+
+async def test_dialling_before_the_start_is_an_attempt_that_failed(house: House) -> None:
+    house.server.dial("k", ["ws://192.0.2.1/"])
+    await house.pass_s(60)
+    house.server.undial("k")
+    await house.pass_s(1)
+    assert not house.server.snapshot.clients
