@@ -300,7 +300,9 @@ def test_an_empty_medium_between_others_is_stepped_over_without_a_gap() -> None:
 
 @pytest.mark.parametrize("stall_us", [2_300_000, 10 * SECOND, 3_600 * SECOND])
 @pytest.mark.parametrize("policy", list(SendPolicy))
-def test_after_a_standstill_it_goes_on_where_players_ran_dry_and_nothing_is_made_for_the_past(policy, stall_us):
+def test_after_a_standstill_it_goes_on_where_players_ran_dry_and_nothing_is_made_for_the_past(
+    policy: SendPolicy, stall_us: int
+) -> None:
     rig = Rig(policy=policy)
     rig.set_players({name: player(what, capacity_bytes=10_000_000) for name, what in FORMATS.items()})
     rig.add(ramp(48_000), replaces=True, is_endless=True)
@@ -371,7 +373,7 @@ def test_a_queue_that_ran_empty_goes_on_once_there_is_something_again() -> None:
 
 @pytest.mark.parametrize("wait_us", [0, 200_000, 500_000, 900_000])
 @pytest.mark.parametrize("policy", [SendPolicy.BALANCED, SendPolicy.STABLE])
-def test_who_joins_near_the_end_hears_the_very_last_frame(policy, wait_us):
+def test_who_joins_near_the_end_hears_the_very_last_frame(policy: SendPolicy, wait_us: int) -> None:
     rig = Rig(policy=policy)
     everyone = {"a": player(PCM_48)}
     rig.set_players(everyone)
@@ -437,7 +439,7 @@ def test_a_player_too_small_for_the_next_chunk_is_not_waited_for() -> None:
 
 
 @pytest.mark.parametrize("chunks", [1, 2, 3, 5])
-def test_with_room_for_a_few_chunks_nothing_is_sent_late(chunks):
+def test_with_room_for_a_few_chunks_nothing_is_sent_late(chunks: int) -> None:
     rig = Rig()
     rig.set_players({"small": player(PCM_48, capacity_bytes=chunks * 4809, lead_us=50_000)})
     rig.add(noise(3 * 48_000), replaces=True)

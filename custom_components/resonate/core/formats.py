@@ -62,6 +62,7 @@ MUSIC_SAMPLE_RATE: Final = 44_100  # the lowest rate that loses nothing audible
 OPUS_SAMPLE_RATES: Final = frozenset({8_000, 12_000, 16_000, 24_000, 48_000})  # RFC 6716, 2
 FLAC_BIT_DEPTHS: Final = frozenset({16, 24})  # 32-bit FLAC is unreadable for old decoders
 PCM_BIT_DEPTHS: Final = frozenset({16, 24, 32})
+_HEADER_BYTES: Final = 13  # of a chunk, at most (protocol.md 8.8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +82,19 @@ class StreamFormat:
         return self.channel_count * self.bit_depth // 8
 
     @property
+    def most_chunk_bytes(self) -> int:
+        """As many bytes as no chunk exceeds, its header included."""
+        pcm_bytes = self.frame_bytes * (self.sample_rate // 40)  # PCM and FLAC are cut to 25 ms
+        match self.codec:
+            case Codec.OPUS:
+                return 1_275 + _HEADER_BYTES  # RFC 6716, 3.2.1
+            case Codec.FLAC:
+                # Noise is kept as it is, with a bit more for the difference of two lanes; a head for frame and lanes.
+                return pcm_bytes + pcm_bytes // 16 + 64 + _HEADER_BYTES
+            case Codec.PCM:
+                return pcm_bytes + _HEADER_BYTES
+
+    @property
     def is_producible(self) -> bool:
         """Whether we can make it; entries that no sensible device lists are refused before anything is opened."""
         if not MIN_SAMPLE_RATE <= self.sample_rate <= MAX_SAMPLE_RATE:
@@ -92,6 +106,14 @@ class StreamFormat:
                 return 1 <= self.channel_count <= 8 and self.bit_depth in FLAC_BIT_DEPTHS
             case Codec.PCM:
                 return 1 <= self.channel_count <= 8 and self.bit_depth in PCM_BIT_DEPTHS
+
+
+def playable(listed: Sequence[StreamFormat], capacity_bytes: int) -> tuple[StreamFormat, ...]:
+    """Return the entries of a player's list that we can make and of which its buffer holds enough to play on.
+
+    That is one chunk being heard, one to follow, and one on the way.
+    """
+    return tuple(entry for entry in listed if entry.is_producible and 3 * entry.most_chunk_bytes <= capacity_bytes)
 
 
 def choose_format(

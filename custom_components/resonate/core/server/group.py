@@ -8,9 +8,10 @@ from ..channel import Channel
 from ..clock import Clock
 from ..errors import CommandRefusedError, FormatError, MediaError
 from ..events import Event, MediumChanged, MediumState, PlaybackEnded, Underrun
-from ..formats import LAYOUT_BY_COUNT, choose_format, choose_mix_rate
+from ..formats import LAYOUT_BY_COUNT, StreamFormat, choose_format, choose_mix_rate, playable
 from ..media.request import MediaRequest
 from ..media.source import SourceInfo
+from ..protocol.messages.client_state import ClientState
 from ..step import Halted, TrackEnded, TrackEvent, TrackStarted, TrackStarved
 from ..stream.chunk import PlayerOutput
 from ..stream.pipeline import Work
@@ -60,6 +61,8 @@ class ResonateGroup:
         self._position_us = 0
         self._position_at = clock.now()
         self._request_number = 0
+        self._unplayable: set[ClientId] = set()
+        """Members that have no format for us, as was logged."""
         self._work_done = Work()
 
     @property
@@ -94,6 +97,12 @@ class ResonateGroup:
             position_us=None if item is None else self._position_us,
             position_at=None if item is None else self._position_at,
         )
+
+    @property
+    def _present_position_us(self) -> int:
+        if self._state != PlaybackState.PLAYING:
+            return self._position_us
+        return self._position_us + max(0, self._clock.now() - self._position_at)
 
     # Members
 
@@ -174,10 +183,11 @@ class ResonateGroup:
         self._request_number += 1
         item = self._item
         if item is not None and item.info is not None and item.info.is_live:
-            await self._close_playback()  # a live source goes on at its edge, not where it was left
-            self._item = item
-        else:
-            self._playback.halt()
+            # A live source goes on at its edge, not where it was left.
+            await self._close_playback(PlaybackState.PAUSED)
+            return
+        self._playback.halt()
+        self._position_us, self._position_at = self._present_position_us, self._clock.now()
         self._set_state(PlaybackState.PAUSED)
 
     async def resume(self) -> None:
@@ -195,7 +205,8 @@ class ResonateGroup:
     async def stop(self) -> None:
         """End what plays and forget it."""
         self._request_number += 1
-        await self._close_playback()
+        self._item = None
+        await self._close_playback(PlaybackState.IDLE)
 
     async def seek(self, position_us: int) -> None:
         """Go on elsewhere in the medium. Raises CommandRefusedError where that is not possible."""
@@ -228,7 +239,8 @@ class ResonateGroup:
                 if not item.was_heard and item.error is None:
                     self._tell_medium(item, MediumState.STARTED, event.at)
                 item.was_heard = True
-                self._set_state(PlaybackState.PLAYING)
+                # Made before it was told to pause, it says nothing of what is heard now.
+                self._set_state(self._state if self._state == PlaybackState.PAUSED else PlaybackState.PLAYING)
             case TrackEnded():
                 if item.was_heard and item.error is None:
                     self._tell_medium(item, MediumState.ENDED, event.at)
@@ -240,7 +252,7 @@ class ResonateGroup:
                     self._changed()
             case Halted():
                 self._move_to(item, event.position_us, event.at)
-                self._changed()
+                self._set_state(self._state)
 
     def _tell_medium(self, item: Item, state: MediumState, at: ServerTimeUs) -> None:
         self._emit(MediumChanged(group_id=self.group_id, media_id=item.request.media_id, state=state, at=at))
@@ -258,41 +270,55 @@ class ResonateGroup:
         )
 
     def _finished(self, playback: Playback) -> None:
-        if playback is not self._playback:
-            return
         self._playback = None
         self._work_done += playback.last.work
         self._item = None
+        self._end_streams()  # it may have ended by an error
         self._set_state(PlaybackState.IDLE)
         self._emit(PlaybackEnded(group_id=self.group_id))
 
     # Parts
 
     def _make_playback(self, info: SourceInfo) -> Playback:
-        lists = [client.formats for client in self._members.values() if client.is_player_ready]
-        self._topology = Topology()
+
+        def mine[**P](call: Callable[P, None]) -> Callable[P, None]:
+            """Let a playing that was let go of say nothing more: another may have begun."""
+
+            def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+                if self._playback is playback:
+                    call(*args, **kwargs)
+
+            return guarded
+
+        lists = [_wished_formats(client) for client in self._members.values() if client.is_player_ready]
         playback = Playback(
             mix_rate=choose_mix_rate(info.sample_rate, lists),
             policy=self._policy,
             clock=self._clock,
             render=self._render,
             media=self._media,
-            deliver=self._deliver,
-            report=self._report,
-            failed=self._tell_failed,
-            finished=self._finished,
+            deliver=mine(self._deliver),
+            report=mine(self._report),
+            failed=mine(self._tell_failed),
+            finished=mine(self._finished),
         )
         self._playback = playback
         self._configure()
         return playback
 
-    async def _close_playback(self) -> None:
+    async def _close_playback(self, state: PlaybackState) -> None:
+        """Have nothing more be heard from here on; returns when every medium is let go of."""
         playback, self._playback = self._playback, None
-        self._item = None
-        self._set_state(PlaybackState.IDLE)
+        self._end_streams()
+        self._set_state(state)
         if playback is not None:
             await playback.close()
             self._work_done += playback.last.work
+
+    def _end_streams(self) -> None:
+        """End every player's stream right now, before another playing can begin one."""
+        ended, self._topology = self._topology, Topology()
+        self._deliver(dict.fromkeys(ended.players, PlayerOutput(end=True)))
 
     def _configure(self) -> None:
         """Tell the playback who hears it, if that is anything new."""
@@ -300,8 +326,16 @@ class ResonateGroup:
             return
         players = {}
         for client in self._members.values():
-            if client.is_player_ready and (config := _player_config(client, self._playback.mix_rate)) is not None:
-                players[client.client_id] = config
+            if not client.is_player_ready:
+                continue
+            try:
+                players[client.client_id] = _player_config(client, self._playback.mix_rate)
+            except FormatError as err:
+                if client.client_id not in self._unplayable:
+                    _LOGGER.warning("%s cannot be played to: %s", client.name, err)
+                self._unplayable.add(client.client_id)
+            else:
+                self._unplayable.discard(client.client_id)
         topology = Topology(players=players)
         if topology != self._topology:
             self._topology = topology
@@ -334,19 +368,22 @@ class ResonateGroup:
         if session is None:
             return
         session.group_update(playing=self.is_playing, group_id=self.group_id, name=self.name)
-        session.metadata(self.snapshot().medium, position_us=self._position_us, playing=self.is_playing)
+        session.metadata(self.snapshot().medium, position_us=self._present_position_us, playing=self.is_playing)
 
 
-def _player_config(client: Client, mix_rate: int) -> PlayerConfig | None:
-    """Return how the streamer is to serve a player; None when there is no way."""
-    hello, state = client.hello, client.state
-    if hello is None or state is None:
-        return None
-    try:
-        stream_format = choose_format(client.formats, preferred=client.preferred_format, mix_rate=mix_rate)
-    except FormatError as err:
-        _LOGGER.warning("%s cannot be played to: %s", client.name, err)
-        return None
+def _wished_formats(client: Client) -> tuple[StreamFormat, ...]:
+    """Return what a player is to be sent one of: what it asked for in this session, else its list."""
+    listed = playable(client.formats, client.capacity_bytes)
+    return tuple(entry for entry in listed if entry == client.preferred_format) or listed
+
+
+def _player_config(client: Client, mix_rate: int) -> PlayerConfig:
+    """Return how the streamer is to serve a player. Raises FormatError when there is no way."""
+    listed = _wished_formats(client)
+    if not listed:
+        raise FormatError(f"it lists no format that we can make and {client.capacity_bytes} bytes can hold")
+    stream_format = choose_format(listed, mix_rate=mix_rate)
+    state = client.state or ClientState()
     wait_ms = max(state.min_buffer_ms, state.required_lead_time_ms, 50)
     return PlayerConfig(
         channel=Channel(layout=LAYOUT_BY_COUNT[stream_format.channel_count]),

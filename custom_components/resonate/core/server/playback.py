@@ -85,6 +85,8 @@ class Playback:
         self._items: list[Item] = []
         """What has been opened or is about to be, in the order of being heard."""
         self._following: deque[MediaRequest] = deque()
+        self._heard: TrackId | None = None
+        """The latest track that was told to be heard."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_stepping = False
         self._stale: set[ClientId] = set()
@@ -103,10 +105,13 @@ class Playback:
             self._stale.add(player_id)
 
     def play(self, item: Item, following: Sequence[MediaRequest], *, start_at: ServerTimeUs | None = None) -> None:
-        """Let an open medium take the place of what plays as soon as it can be heard, and `following` come after it."""
+        """Let an open medium take the place of what plays as soon as it can be heard, and `following` come after it.
+
+        What is heard until then is read on, for that may take a while.
+        """
         self._following = deque(following)
-        for other in self._items:
-            self._stop_reading(other)
+        for other in [other for other in self._items if other.track_id != self._heard]:
+            self._let_go(other)
         self._items.append(item)
         self._read_from(item, item.request.start_us, replaces=True)
         self._command(Run(start_at=start_at))
@@ -161,7 +166,7 @@ class Playback:
                 self._tell(event)
             self._deliver({key: output for key, output in result.outputs.items() if key not in self._stale})
             self._stale.clear()
-            if is_closing or result.is_finished:
+            if is_closing or (result.is_finished and not self._commands):
                 return
             await self._wait(result)
 
@@ -179,8 +184,8 @@ class Playback:
         if isinstance(event, TrackStarted):
             while self._items[0] is not item:
                 self._let_go(self._items[0])
-            present = {item.track_id for item in self._items}
-            self._readers = {track_id: reader for track_id, reader in self._readers.items() if track_id in present}
+            self._heard = item.track_id
+            self._drop_readers()
         self._report(item, event)
         if isinstance(event, TrackEnded):
             self._let_go(item)
@@ -221,6 +226,8 @@ class Playback:
         self._readers[track_id] = reader
         is_first = item.track_id is None
         item.track_id = track_id
+        item.error = None
+        self._drop_readers()
         before = item.reading
         item.reading = self._spawn(self._read(item, reader, position_us, is_first=is_first, before=before))
         self._command(
@@ -235,6 +242,7 @@ class Playback:
     async def _read(
         self, item: Item, reader: Reader, position_us: int, *, is_first: bool, before: asyncio.Task[None] | None
     ) -> None:
+        error: MediaError | None = None
         if before is not None:
             await asyncio.wait([before])
         try:
@@ -246,14 +254,15 @@ class Playback:
                 await self._media.run(item.source.seek, position_us)
             await reader.run()
         except MediaError as err:
-            item.error = err
+            error = err
         except Exception as err:
             _LOGGER.exception("Reading a medium ended by an error of our own")
-            item.error = MediaDecodeError(str(err))
+            error = MediaDecodeError(str(err))
         if item not in self._items or item.track_id is None or self._readers.get(item.track_id) is not reader:
             return
-        if item.error is not None:
-            self._failed(item, item.error)
+        item.error = error
+        if error is not None:
+            self._failed(item, error)
         if item is self._items[-1] and not self._is_closing:
             self._follow()
         reader.end()
@@ -267,6 +276,11 @@ class Playback:
         else:
             self._command(CloseQueue())
 
+    def _drop_readers(self) -> None:
+        """Forget the readings that nobody will hear any more: seek after seek makes many."""
+        present = {self._heard, *(item.track_id for item in self._items)}
+        self._readers = {track_id: reader for track_id, reader in self._readers.items() if track_id in present}
+
     def _stop_reading(self, item: Item) -> None:
         if item.track_id is not None and (reader := self._readers.get(item.track_id)) is not None:
             reader.stop()
@@ -279,7 +293,10 @@ class Playback:
         self._spawn(self._close_source(item))
 
     async def _close_source(self, item: Item) -> None:
-        await self._media.run(item.source.close)
+        try:
+            await self._media.run(item.source.close)
+        except Exception:
+            _LOGGER.exception("Closing a medium ended by an error of our own")
         if item.reading is not None:
             await asyncio.wait([item.reading])
 
