@@ -1,0 +1,88 @@
+"""What runs in the server's process of the bench."""
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from core.formats import STEREO, Block
+from core.stream.policy import SendPolicy
+from devtools.bench.loop_watch import LoopWatch
+from devtools.bench.music import RATE, SECONDS, make_music
+from devtools.bench.ours import MusicSource
+from devtools.bench.players import Offset, Tally, summary
+from devtools.bench.unpaced import lift_limits
+
+
+def _music() -> Block:
+    return np.arange(10, dtype=np.float32).reshape(5, 2)
+
+
+def test_music_is_the_same_every_time() -> None:
+    music = make_music()
+    assert music.shape == (RATE * SECONDS, 2)
+    assert np.array_equal(music, make_music())
+    assert not np.array_equal(music, make_music(2))
+    assert 0.02 < np.abs(music).mean() / 32768 < 0.5
+    assert not np.array_equal(music[:, 0], music[:, 1])
+
+
+def test_the_source_goes_round_without_a_gap() -> None:
+    source = MusicSource(_music())
+    source.start(source.open().sample_rate, 0)
+    frames: list[float] = []
+    while len(frames) < 12:
+        passage = source.read(3)
+        assert passage is not None
+        assert passage.layout == STEREO
+        assert 1 <= len(passage.block) <= 3
+        frames += passage.block[:, 0].tolist()
+    assert frames[:12] == [0, 2, 4, 6, 8, 0, 2, 4, 6, 8, 0, 2]
+
+
+def test_the_source_of_a_burst_ends() -> None:
+    source = MusicSource(_music(), seconds=7 / RATE)
+    source.start(RATE, 0)
+    lengths = []
+    while (passage := source.read(4)) is not None:
+        lengths.append(len(passage.block))
+    assert lengths == [4, 1, 2]
+
+
+async def test_long_callbacks_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asyncio.events.Handle, "_run", asyncio.events.Handle._run)  # undone at the end
+    watch = LoopWatch()
+    watch.install()
+    await asyncio.sleep(0)
+    watch.take()
+    watch.add(6_000_000, "of six")
+    watch.add(4_000_000, "of four")
+    taken = watch.take()
+    assert (taken["count"], taken["longest_ms"], taken["long"]) == (2, 6.0, [(6.0, "'of six'")])
+    await asyncio.sleep(0)
+    assert watch.take()["count"] != 0
+
+
+def test_limits_are_lifted(monkeypatch: pytest.MonkeyPatch) -> None:
+    from core.server import outbox
+    from core.stream import player_buffer
+
+    monkeypatch.setattr(SendPolicy, "horizon_us", SendPolicy.horizon_us)
+    monkeypatch.setattr(player_buffer, "BURST_US", player_buffer.BURST_US)
+    monkeypatch.setattr(outbox, "MAX_QUEUED_US", outbox.MAX_QUEUED_US)
+    lift_limits()
+    hour_us = 3_600_000_000
+    assert SendPolicy.BALANCED.horizon_us(50_000) == player_buffer.BURST_US == outbox.MAX_QUEUED_US == hour_us
+
+
+def test_clock_errors_are_against_the_fastest_exchange() -> None:
+    tally = Tally(exchanges=[(1000, 50), (1010, 60), (1400, 900)])
+    assert summary(tally)["error_us"] == {"p50": 10, "p99": 400, "max": 400}
+    assert "error_us" not in summary(Tally())
+
+
+def test_the_offset_is_that_of_the_fastest_exchange() -> None:
+    offset = Offset()
+    for sample_us, round_trip_us in ((500, 80), (450, 30), (900, 70)):
+        offset.add(sample_us, round_trip_us)
+    assert offset.us == 450
