@@ -123,9 +123,8 @@ class Discovery:
         if self._port is None:
             return
         try:
-            addresses = await network.async_get_announce_addresses(self._hass)
-            if (host := self._settings.host) is not None:
-                addresses = [address for address in addresses if address == host]
+            found = map(ip_address, await network.async_get_announce_addresses(self._hass))
+            addresses = [str(address) for address in _reachable(found) if self._settings.host in (None, str(address))]
             if not addresses:
                 _LOGGER.debug("There is no address to advertise")
                 return
@@ -160,11 +159,8 @@ def urls_of(info: AsyncServiceInfo) -> tuple[str, ...]:
         path = raw.decode(errors="replace")
     if not path.startswith("/") or not info.port:
         return ()
-    addresses = [ip_address(text) for text in info.parsed_addresses(IPVersion.All)]
-    usable = [address for address in addresses if not address.is_link_local]
-    # A link-local IPv4 is better than none; one of IPv6 cannot be dialled without its interface.
-    usable = usable or [address for address in addresses if isinstance(address, IPv4Address)]
-    return tuple(_url(address, info.port, path) for address in sorted(usable, key=lambda address: address.version))
+    addresses = map(ip_address, info.parsed_addresses(IPVersion.All))
+    return tuple(_url(address, info.port, path) for address in _reachable(addresses))
 
 
 def parse_address(text: str) -> str:
@@ -182,6 +178,15 @@ def parse_address(text: str) -> str:
     host = f"[{url.host}]" if ":" in url.host else url.host
     path = PATH if url.raw_path == "/" else url.raw_path
     return f"ws://{host}:{url.explicit_port or CLIENT_PORT}{path}"
+
+
+def _reachable(addresses: Iterable[IPv4Address | IPv6Address]) -> list[IPv4Address | IPv6Address]:
+    """Return those that can be dialled, IPv4 first, otherwise in their order."""
+    found = sorted(addresses, key=lambda address: address.version)
+    # A link-local IPv4 is better than none; one of IPv6 cannot be dialled without its interface.
+    return [address for address in found if not address.is_link_local] or [
+        address for address in found if isinstance(address, IPv4Address)
+    ]
 
 
 def _url(address: IPv4Address | IPv6Address, port: int, path: str) -> str:

@@ -259,6 +259,17 @@ async def test_what_listens_at_loopback_only_is_not_advertised(
 
 
 @pytest.mark.parametrize("entry_data", [None], indirect=True)
+async def test_what_nobody_can_dial_is_not_advertised(
+    hass: HomeAssistant, entry: MockConfigEntry, mock_async_zeroconf: MagicMock
+) -> None:
+    announced = "custom_components.resonate.discovery.network.async_get_announce_addresses"
+    with patch(announced, return_value=["fd00::1", "fe80::1", "10.10.10.10", "169.254.0.1"]):
+        await start(hass, entry)
+    ((info,), _) = mock_async_zeroconf.async_register_service.call_args
+    assert info.parsed_addresses() == ["10.10.10.10", "fd00::1"]
+
+
+@pytest.mark.parametrize("entry_data", [None], indirect=True)
 async def test_advertising_that_fails_is_tried_again(
     hass: HomeAssistant, entry: MockConfigEntry, mock_async_zeroconf: MagicMock, caplog: pytest.LogCaptureFixture
 ) -> None:
