@@ -1,140 +1,20 @@
 """One playing on a loop, in virtual time: media open, read, step, deliver, end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from core.errors import CommandRefusedError, MediaDecodeError, MediaError, MediaOpenError
-from core.formats import STEREO, Block
-from core.media.media_stream import MediaStream
-from core.media.request import MediaRequest
-from core.media.source import Passage, SourceInfo
-from core.server.playback import Item, Playback
-from core.step import Halted, TrackEnded, TrackEvent, TrackStarted
+from core.errors import CommandRefusedError, MediaOpenError
+from core.step import Halted, TrackEnded, TrackStarted
 from core.stream.chunk import Chunk, PlayerOutput
-from core.stream.policy import SendPolicy
-from core.units import ClientId, us_to_frames
-from tests.fakes.clock import FakeClock
-from tests.fakes.rig import LEAD_US, PCM_44, PCM_48, player, ramp, topology
-from tests.fakes.runner import InlineRunner
+from core.units import ClientId
+from tests.fakes.rig import LEAD_US, PCM_48, player, ramp, topology
+from tests.fakes.stage import ANN, BOB, Material, item, request, staged
 
 SECOND = 1_000_000
-ANN = ClientId("ann")
-BOB = ClientId("bob")
-
-
-class Material:
-    """A source of given samples that counts what is done with it."""
-
-    def __init__(
-        self,
-        block: Block,
-        *,
-        repeats: int = 1,
-        is_seekable: bool = True,
-        is_live: bool = False,
-        breaks_at: int | None = None,
-        open_error: MediaError | None = None,
-    ) -> None:
-        self._block = block
-        self._frame_count = len(block) * repeats
-        self._at = 0
-        self._breaks_at = breaks_at
-        self._open_error = open_error
-        self._is_seekable = is_seekable
-        self._is_live = is_live
-        self.is_closed = False
-        self.read_count = 0
-
-    def open(self) -> SourceInfo:
-        if self._open_error is not None:
-            raise self._open_error
-        return SourceInfo(sample_rate=48_000, layout=STEREO, is_seekable=self._is_seekable, is_live=self._is_live)
-
-    def start(self, mix_rate: int, position_us: int) -> None:
-        self.seek(position_us)
-
-    def seek(self, position_us: int) -> None:
-        self._at = us_to_frames(position_us, 48_000)
-
-    def read(self, frame_count: int) -> Passage | None:
-        self.read_count += 1
-        if self._breaks_at is not None and self._at >= self._breaks_at:
-            raise MediaDecodeError("broken")
-        begin = self._at % len(self._block)
-        count = min(frame_count, len(self._block) - begin, self._frame_count - self._at)
-        if count <= 0:
-            return None
-        self._at += count
-        return Passage(self._block[begin : begin + count], STEREO)
-
-    def close(self) -> None:
-        self.is_closed = True
-
-
-def item(material: Material, name: str = "music") -> Item:
-    return Item(request(material, name))
-
-
-def request(material: Material, name: str = "music") -> MediaRequest:
-    return MediaRequest(media_id=name, stream=MediaStream(main=material))
-
-
-class Stage:
-    """A playback and everything it says."""
-
-    def __init__(self, *, mix_rate: int = 48_000) -> None:
-        self.clock = FakeClock()
-        self.render = InlineRunner()
-        self.media = InlineRunner()
-        self.chunks: dict[ClientId, list[Chunk]] = {}
-        self.ended: list[ClientId] = []
-        self.events: list[tuple[str, TrackEvent]] = []
-        self.failures: list[tuple[str, MediaError]] = []
-        self.is_finished = asyncio.Event()
-        self.playback = Playback(
-            mix_rate=mix_rate,
-            policy=SendPolicy.BALANCED,
-            clock=self.clock,
-            render=self.render,
-            media=self.media,
-            deliver=self._deliver,
-            report=lambda it, event: self.events.append((it.request.media_id, event)),
-            failed=lambda it, error: self.failures.append((it.request.media_id, error)),
-            finished=lambda _: self.is_finished.set(),
-        )
-        self.playback.set_topology(topology(ann=player(PCM_48), bob=player(PCM_44)))
-
-    async def play(self, it: Item, *following: MediaRequest) -> None:
-        await it.open(self.media)
-        self.playback.play(it, following)
-
-    def pcm(self, player_id: ClientId = ANN) -> Block:
-        data = b"".join(chunk.data for chunk in self.chunks[player_id])
-        return (np.frombuffer(data, "<i2").reshape(-1, 2) / 32_768).astype(np.float32)
-
-    def told(self, kind: type[TrackEvent]) -> list[str]:
-        return [name for name, event in self.events if isinstance(event, kind)]
-
-    def _deliver(self, outputs: Mapping[ClientId, PlayerOutput]) -> None:
-        for player_id, output in outputs.items():
-            if output.end:
-                self.ended.append(player_id)
-            if output.clear:
-                self.chunks[player_id] = []
-            self.chunks.setdefault(player_id, []).extend(output.chunks)
-
-
-@asynccontextmanager
-async def staged(**values: int) -> AsyncIterator[Stage]:
-    stage = Stage(**values)
-    yield stage
-    await stage.playback.close()
-    assert stage.is_finished.is_set()
 
 
 async def test_a_medium_is_heard_to_its_end_and_let_go() -> None:
@@ -263,7 +143,7 @@ async def test_a_player_dropped_during_a_step_gets_nothing_of_it() -> None:
         await stage.play(item(Material(ramp(100 * 48_000))))
         await stage.clock.sleep(2 * SECOND)
         before = len(stage.chunks[BOB])
-        while not stage.playback._is_stepping:  # noqa: SLF001  # InlineRunner lets others run first, as here
+        while not stage.playback._is_stepping:  # InlineRunner lets others run first, as here
             await asyncio.sleep(0)
         stage.playback.forget_player(BOB)
         stage.playback.set_topology(topology(ann=player(PCM_48)))
@@ -274,22 +154,30 @@ async def test_a_player_dropped_during_a_step_gets_nothing_of_it() -> None:
 
 async def test_an_hour_at_two_rates_has_no_gap_nothing_late_and_no_error_of_a_microsecond() -> None:
     hour = 3_600 * SECOND
-    late: list[Chunk] = []
+    first: dict[ClientId, Chunk] = {}
+    last: dict[ClientId, Chunk] = {}
+    late_count = 0
     async with staged() as stage:
-        deliver = stage.playback._deliver  # noqa: SLF001  # to look at each delivery as it is made
 
         def check(outputs: Mapping[ClientId, PlayerOutput]) -> None:
-            late.extend(c for o in outputs.values() for c in o.chunks if c.start <= stage.clock.now())
-            deliver(outputs)
+            nonlocal late_count
+            for player_id, output in outputs.items():
+                for chunk in output.chunks:
+                    late_count += chunk.start <= stage.clock.now()
+                    origin = first.setdefault(player_id, chunk)
+                    before = last.get(player_id)
+                    assert before is None or (before.end, before.frame + before.frame_count) == (
+                        chunk.start,
+                        chunk.frame,
+                    )
+                    rate = {ANN: 48_000, BOB: 44_100}[player_id]
+                    assert abs(chunk.start - origin.start - (chunk.frame - origin.frame) * SECOND / rate) < 1
+                    last[player_id] = chunk
 
-        stage.playback._deliver = check  # noqa: SLF001
+        stage.playback._deliver = check  # judged as it comes: an hour of chunks is more than a gigabyte
         await stage.play(item(Material(ramp(48_000), repeats=3_600)))
         await stage.is_finished.wait()
-    assert not late
+    assert late_count == 0
     for player_id, rate in ((ANN, 48_000), (BOB, 44_100)):
-        chunks = stage.chunks[player_id]
-        assert all(one.end == two.start for one, two in pairwise(chunks))
-        assert sum(chunk.frame_count for chunk in chunks) == 3_600 * rate
-        origin = chunks[0].start
-        assert all(abs(c.start - origin - (c.frame - chunks[0].frame) * SECOND / rate) < 1 for c in chunks)
-        assert chunks[-1].end - origin == hour
+        assert last[player_id].end - first[player_id].start == hour
+        assert last[player_id].frame + last[player_id].frame_count - first[player_id].frame == 3_600 * rate
