@@ -28,6 +28,7 @@ class Options:
 
     port: int
     wav: Path | None
+    folder: Path
 
 
 def parse_options(arguments: Sequence[str] | None = None) -> Options:
@@ -37,10 +38,13 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
         "--port", type=int, default=HTTP_PORT, help="of the web interface, or the next free one (default: %(default)s)"
     )
     parser.add_argument("--wav", type=Path, metavar="DIR", help="keep what each player hears (11 MB a minute)")
+    parser.add_argument(
+        "--folder", type=Path, default=FOLDER, help="where it keeps what you set up (default: .develop)"
+    )
     parsed = parser.parse_args(arguments)
     if not 0 <= parsed.port < 1 << 16:
         parser.error("--port: 0 to 65535")
-    return Options(port=parsed.port, wav=parsed.wav)
+    return Options(port=parsed.port, wav=parsed.wav, folder=parsed.folder.absolute())
 
 
 async def develop(options: Options) -> int:
@@ -49,15 +53,15 @@ async def develop(options: Options) -> int:
     if wav is not None:
         wav.mkdir(parents=True, exist_ok=True)
     try:
-        with locked(FOLDER):
+        with locked(options.folder) as folder:
             port, players_port = free_port(options.port), free_port(PLAYERS_PORT)
             print("Making music and starting Home Assistant", flush=True)
-            media = home_assistant.media_folder(FOLDER)
+            media = home_assistant.media_folder(folder)
             media.mkdir(exist_ok=True)
             await asyncio.to_thread(make_library, media)
             while True:
-                async with inhabited(FOLDER, port=port, players_port=players_port, wav=wav, with_assist=True) as house:
-                    _greet(house)
+                async with inhabited(folder, port=port, players_port=players_port, wav=wav, with_assist=True) as house:
+                    _greet(house, folder)
                     status = await house.home_assistant.wait()
                 if status != _RESTART_STATUS:
                     return status
@@ -66,7 +70,7 @@ async def develop(options: Options) -> int:
         return 1
 
 
-def _greet(house: House) -> None:
+def _greet(house: House, folder: Path) -> None:
     host = house.home_assistant
     print(
         f"""
@@ -75,10 +79,10 @@ def _greet(house: House) -> None:
   user {USERNAME}, password {PASSWORD}
   players     {", ".join(house.entity_ids)}
   music       {host.media} (in the media browser: My media, or the players' "browse media")
-  log         {FOLDER / "home-assistant.log"}
+  log         {folder / "home-assistant.log"}
   more players may dial {house.players_url}
 
-  Ctrl-C ends it; {FOLDER} keeps what you set up.
+  Ctrl-C ends it; {folder} keeps what you set up.
 """,
         flush=True,
     )

@@ -69,8 +69,8 @@ class HomeAssistant:
 
     # The integration
 
-    async def set_up_integration(self, *, port: int) -> str:
-        """Return the id of the integration's entry, made by its dialogue; it then listens at `port`, on loopback."""
+    async def set_up_integration(self, *, port: int) -> None:
+        """Set up the integration by its dialogues, unless it is there; it then listens at `port`, on loopback."""
         entry_id = await self._entry_id()
         if entry_id is None:
             made = await self.api.flow({"handler": DOMAIN}, [{}])
@@ -80,7 +80,6 @@ class HomeAssistant:
         if done["reason"] != "reconfigure_successful":
             raise ApiError(f"the port could not be set: {done['reason']}")
         await until("the integration is set up", self._is_integration_loaded, _SET_UP_TIMEOUT_S)
-        return entry_id
 
     async def _is_integration_loaded(self) -> bool:
         [entry] = await self._entries()

@@ -20,7 +20,6 @@ class House:
     """It, running."""
 
     home_assistant: HomeAssistant
-    entry_id: str
     entity_ids: tuple[str, ...]
     """Of the players."""
     dashboard: str
@@ -36,12 +35,11 @@ async def inhabited(
     """Run it in `folder`, new or used before; ends with the block."""
     url = f"ws://127.0.0.1:{players_port}/sendspin"
     async with home_assistant.running(folder, port=port, with_assist=with_assist) as host:
-        entry_id = await host.set_up_integration(port=players_port)
+        await host.set_up_integration(port=players_port)
         async with players.playing(url, folder, wav=wav):
             entity_ids = await until("the players appear", lambda: find_players(host), _APPEAR_TIMEOUT_S)
             yield House(
                 home_assistant=host,
-                entry_id=entry_id,
                 entity_ids=tuple(entity_ids),
                 dashboard=await make_dashboard(host.api, entity_ids),
                 players_url=url,
