@@ -1,29 +1,25 @@
 """One known device across its sessions."""
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..events import LossReason
 from ..formats import StreamFormat
 from ..protocol.messages.client_hello import ClientHello, Role
 from ..protocol.messages.client_state import ClientState
-from ..units import ClientId
+from ..units import ClientId, GroupId
 from .session import Session
 from .snapshot import ClientSnapshot
-
-if TYPE_CHECKING:
-    from .group import ResonateGroup
 
 _SMALL_CAPACITY_BYTES: Final = 2_000_000
 """Up to here it is taken for that of a small device, which counts overhead of its own for every chunk."""
 
 
 class Client:
-    """What is known of a device; its group and its session, if it has one. On the loop."""
+    """What is known of a device, and its session, if it has one. On the loop."""
 
     def __init__(self, client_id: ClientId) -> None:
-        """Know its id only; whoever makes it gives it a group."""
+        """Know its id only."""
         self.client_id = client_id
-        self.group: ResonateGroup
         self.hello: ClientHello | None = None
         """Its latest, kept when it is gone."""
         self.loss_reason: LossReason | None = LossReason.CONNECTION_LOST
@@ -85,14 +81,14 @@ class Client:
         capacity = 0 if self.hello is None else self.hello.capacity_bytes
         return capacity * 9 // 10 if capacity <= _SMALL_CAPACITY_BYTES else capacity
 
-    def snapshot(self) -> ClientSnapshot:
-        """Return how it stands."""
+    def snapshot(self, group_id: GroupId) -> ClientSnapshot:
+        """Return how it stands, in the group that it is in."""
         session, state, hello = self._session, self.state, self.hello
         info = None if hello is None else hello.device_info
         return ClientSnapshot(
             client_id=self.client_id,
             name=self.name,
-            group_id=self.group.group_id,
+            group_id=group_id,
             is_connected=session is not None,
             is_available=session is not None and (state is None or state.is_available),
             is_player=hello is not None and Role.PLAYER in hello.active_roles,

@@ -44,13 +44,15 @@ class Registry:
         self._notices = notices
         self._client_lost = client_lost
         self._named_groups: set[GroupId] = set()
+        self._homes: dict[ClientId, ResonateGroup] = {}
+        """The group that each client is in."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     def picture(self, port: int | None) -> ServerSnapshot:
         """Return how everything stands."""
         return ServerSnapshot(
             port=port,
-            clients={client_id: client.snapshot() for client_id, client in self.clients.items()},
+            clients={key: client.snapshot(self._homes[key].group_id) for key, client in self.clients.items()},
             groups={group_id: group.snapshot() for group_id, group in self.groups.items()},
         )
 
@@ -79,8 +81,8 @@ class Registry:
         """Return the group meant by a group's or a member's id. Raises UnknownTargetError."""
         if (group := self.groups.get(GroupId(target))) is not None:
             return group
-        if (client := self.clients.get(ClientId(target))) is not None:
-            return client.group
+        if (group := self._homes.get(ClientId(target))) is not None:
+            return group
         raise UnknownTargetError(f"no client or group {target}")
 
     def create_group(self, name: str, group_id: GroupId | None = None) -> ResonateGroup:
@@ -91,24 +93,26 @@ class Registry:
 
     def move(self, client: Client, group: ResonateGroup | None) -> ResonateGroup:
         """Put a client into another group, None: one of its own, and return that; others hear no difference."""
-        before = client.group
+        before = self._homes[client.client_id]
         if group is before or (
             group is None and len(before.members) == 1 and before.group_id not in self._named_groups
         ):
             return before
         before.remove(client)
-        client.group = self._add_group(_new_group_id(), client.name) if group is None else group
-        client.group.add(client)
+        after = self._add_group(_new_group_id(), client.name) if group is None else group
+        self._homes[client.client_id] = after
+        after.add(client)
         self._drop_if_empty(before)
-        return client.group
+        return after
 
     def forget(self, client: Client) -> None:
         """Drop a client that is not connected. Raises CommandRefusedError when it is."""
         if client.session is not None:
             raise CommandRefusedError(f"{client.name} is connected")
         del self.clients[client.client_id]
-        client.group.remove(client)
-        self._drop_if_empty(client.group)
+        group = self._homes.pop(client.client_id)
+        group.remove(client)
+        self._drop_if_empty(group)
         self._notices.changed()
 
     # What sessions tell
@@ -124,13 +128,13 @@ class Registry:
                 session.end(LossReason.PROTOCOL_ERROR, f"more than {MAX_CLIENTS} clients")
                 return ConnectionReason.DISCOVERY
             client = self.clients[hello.client_id] = Client(hello.client_id)
-            client.group = self._add_group(_new_group_id(), hello.name)
+            self._homes[hello.client_id] = self._add_group(_new_group_id(), hello.name)
         before, client.session = client.session, session
         if before is not None:
             before.end(LossReason.REPLACED, "another connection of the same client")
         else:
             _LOGGER.info("%s (%s) connected from %s", client.name, client.client_id, session.peer)
-        is_to_play = session.is_wanted or client.group.is_playing
+        is_to_play = session.is_wanted or self._homes[client.client_id].is_playing
         return ConnectionReason.PLAYBACK if is_to_play else ConnectionReason.DISCOVERY
 
     def joined(self, session: Session) -> None:
@@ -138,10 +142,11 @@ class Registry:
         client = self._client_of(session)
         if client is None:
             return
-        if client.client_id in client.group.members:
-            client.group.session_replaced(client)
+        group = self._homes[client.client_id]
+        if client.client_id in group.members:
+            group.session_replaced(client)
         else:
-            client.group.add(client)
+            group.add(client)
         session.controller(Controller(actions=frozenset()))
         if client.loss_reason is not None:
             client.loss_reason = None
@@ -153,7 +158,7 @@ class Registry:
         client = self._client_of(session)
         if client is None or session.state is None:
             return
-        client.group.client_changed(client)
+        self._homes[client.client_id].client_changed(client)
         was_available, client.was_available = client.was_available, session.state.is_available
         if was_available and not client.was_available:
             self._step_aside(client)
@@ -178,7 +183,7 @@ class Registry:
         self.clients[client.client_id] = self.clients.pop(client.client_id)
         if session.loss_reason != LossReason.SERVER_STOPPED:
             _LOGGER.info("%s (%s) lost: %s %s", client.name, client.client_id, session.loss_reason, session.detail)
-        client.group.session_replaced(client)
+        self._homes[client.client_id].session_replaced(client)
         self._notices.emit(ClientLost(client_id=client.client_id, reason=session.loss_reason, detail=session.detail))
         self._notices.changed()
         self._client_lost(client.client_id, session.loss_reason)
@@ -191,10 +196,11 @@ class Registry:
         return client if client is not None and client.session is session else None
 
     def _step_aside(self, client: Client) -> None:
-        if len(client.group.members) > 1:
+        group = self._homes[client.client_id]
+        if len(group.members) > 1:
             self.move(client, None)
-        elif client.group.is_playing:
-            self._spawn(client.group.stop())
+        elif group.is_playing:
+            self._spawn(group.stop())
 
     def _add_group(self, group_id: GroupId, name: str) -> ResonateGroup:
         if group_id not in self.groups:

@@ -1,1 +1,0 @@
-"""Processors that give a channel its sound."""
