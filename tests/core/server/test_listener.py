@@ -8,7 +8,7 @@ import logging
 import socket
 from typing import Any
 
-from aiohttp import ClientError, ClientSession, WSMsgType
+from aiohttp import ClientError, ClientSession, TCPConnector, WSMsgType
 import pytest
 
 from core.server.clock import MonotonicClock
@@ -55,7 +55,7 @@ async def listener(echo: Echo) -> AsyncIterator[Listener]:
 
 @pytest.fixture
 async def http() -> AsyncIterator[ClientSession]:
-    async with ClientSession() as http:
+    async with ClientSession(connector=TCPConnector(limit=0)) as http:
         yield http
 
 
@@ -130,6 +130,14 @@ async def test_one_address_and_loopback(listener: Listener, http: ClientSession,
             assert await websocket.receive_str() == "x"
     with pytest.raises(OSError, match=r"."):
         await dial(listener.port, "127.0.0.3")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+async def test_every_way_to_say_all_addresses_means_all(host: str, listener: Listener, dial: Dial) -> None:
+    await listener.start(host, 0, allow_fallback=False)
+    assert listener.port
+    for address in ("127.0.0.1", "::1"):
+        await dial(listener.port, address)
 
 
 async def test_takes_the_next_port_when_the_wanted_one_is_taken(listener: Listener) -> None:

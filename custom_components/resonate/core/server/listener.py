@@ -21,12 +21,14 @@ _HTTP_LOGGER.setLevel(logging.CRITICAL)  # aiohttp's tracebacks of peers that sp
 
 PATHS: Final = frozenset({"/sendspin", "/resonate"})
 """The second is that of the time before the rename: whoever comes that way is told so by its hello, in the log."""
-MAX_UNDECIDED: Final = 64
+MAX_UNDECIDED: Final = 256
 """Connections that have not said who they are."""
-MAX_UNDECIDED_PER_ADDRESS: Final = 8
-"""Of those, from one address; several players may live behind one (protocol.md 21)."""
+MAX_UNDECIDED_PER_ADDRESS: Final = 128
+"""Of those, from one address: a whole house of players may live behind one (protocol.md 21), and come at once."""
 HANDSHAKE_TIMEOUT_US: Final = 30 * US_PER_S
 _FALLBACK_PORTS: Final = 10
+ALL_ADDRESSES: Final = (None, "0.0.0.0", "::")
+"""Ways to say that every address is meant; whichever it is, loopback is among them."""
 _BACKLOG: Final = 1024  # a storm must not make the kernel drop what a client says
 _NO_SUCH_FAMILY: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 
@@ -201,7 +203,7 @@ async def _listen(host: str | None, port: int) -> list[socket.socket]:
 
 
 async def _addresses(host: str | None) -> list[tuple[socket.AddressFamily, str]]:
-    if host is None:
+    if host in ALL_ADDRESSES:
         return [(socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")]
     found = await asyncio.get_running_loop().getaddrinfo(host, 0, type=socket.SOCK_STREAM)
     addresses = [(family, str(address[0])) for family, _, _, _, address in found]
