@@ -128,7 +128,8 @@ class Stage:
             failed=lambda it, error: self.failures.append((it.request.media_id, error)),
             finished=lambda _: self.is_finished.set(),
         )
-        self.playback.set_topology(topology(ann=player(PCM_48), bob=player(PCM_44)))
+        self.topology = topology(ann=player(PCM_48), bob=player(PCM_44))
+        self.playback.set_topology(self.topology)
 
     async def play(self, it: Item, *following: MediaRequest) -> None:
         await it.open(self.media)

@@ -1,0 +1,654 @@
+"""What a group plays to whom, and what its members and the outside are told."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from inspect import signature
+import logging
+
+import numpy as np
+import pytest
+
+from core.errors import CommandRefusedError, MediaError, MediaOpenError
+from core.events import Event, MediumChanged, PlaybackEnded, Underrun
+from core.formats import Block, StreamFormat
+from core.media.media_stream import MediaStream
+from core.media.request import MediaRequest
+from core.protocol.messages.client_state import ClientState
+from core.server.client import Client
+from core.server.group import ResonateGroup
+from core.server.session import Session
+from core.server.snapshot import PlaybackState
+from core.stream.pipeline import Work
+from core.stream.policy import SendPolicy
+from core.units import ClientId, GroupId, ServerTimeUs
+from tests.fakes.clock import FakeClock
+from tests.fakes.rig import FLAC_44, FLAC_48, OPUS_48, PCM_44, PCM_48, ramp
+from tests.fakes.runner import InlineRunner
+from tests.fakes.session import FakeSession, Progress, Update, hello
+from tests.fakes.stage import GatedRunner, Material
+
+SECOND = 1_000_000
+LEAD_US = 250_000
+
+
+def wish(material: Material, name: str = "music", **values: object) -> MediaRequest:
+    return MediaRequest(media_id=name, stream=MediaStream(main=material), **values)  # type: ignore[arg-type]
+
+
+class House:
+    """A group, its members, and all it says."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.render = InlineRunner()
+        self.media = GatedRunner()
+        self.events: list[Event] = []
+        self.changed_count = 0
+        self.group = ResonateGroup(
+            GroupId("g"),
+            "Kitchen",
+            clock=self.clock,
+            render=self.render,
+            media=self.media,
+            policy=SendPolicy.BALANCED,
+            changed=self._changed,
+            emit=self.events.append,
+        )
+        self.states: list[PlaybackState] = []
+        self.sessions: dict[str, FakeSession] = {}
+
+    def client(self, name: str, *formats: StreamFormat, **values: int) -> Client:
+        """Return a client with a live session, not in the group yet."""
+        client = Client(ClientId(name))
+        self.connect(client, hello(name, *(formats or (PCM_48,)), **values))
+        return client
+
+    def add(self, name: str, *formats: StreamFormat, **values: int) -> Client:
+        client = self.client(name, *formats, **values)
+        self.group.add(client)
+        return client
+
+    def connect(self, client: Client, its_hello: object) -> FakeSession:
+        session = FakeSession(its_hello)  # type: ignore[arg-type]
+        client.session = session  # type: ignore[assignment]
+        self.sessions[client.client_id] = session
+        return session
+
+    def pcm(self, name: str) -> Block:
+        data = b"".join(chunk.data for chunk in self.sessions[name].chunks)
+        return (np.frombuffer(data, "<i2").reshape(-1, 2) / 32_768).astype(np.float32)
+
+    def media_told(self) -> list[tuple[str, str]]:
+        return [(event.media_id, event.state) for event in self.events if isinstance(event, MediumChanged)]
+
+    def state(self) -> PlaybackState:
+        return self.group.snapshot().state
+
+    def _changed(self) -> None:
+        self.changed_count += 1
+        self.states.append(self.group.snapshot().state)
+
+
+@asynccontextmanager
+async def housed(*names: str) -> AsyncIterator[House]:
+    house = House()
+    for name in names:
+        house.add(name)
+    yield house
+    house.media.open()
+    await house.group.close()
+
+
+def test_the_fake_session_is_told_things_as_the_real_one() -> None:
+    for name in ("deliver", "group_update", "metadata"):
+        assert signature(getattr(FakeSession, name)) == signature(getattr(Session, name))
+    for name in ("hello", "state", "active_roles", "preferred_format", "stream_format", "sent_bytes", "peer"):
+        assert isinstance(getattr(Session, name), property)
+
+
+# A life
+
+
+async def test_from_idle_to_the_end_and_what_members_are_told_of_it() -> None:
+    async with housed("ann", "bob") as house:
+        assert house.group.snapshot().medium is None
+        await house.group.play([wish(Material(ramp(48_000)), "one", title="One"), wish(Material(ramp(4_800)), "two")])
+        assert house.state() == PlaybackState.BUFFERING
+        assert house.group.is_playing
+        await house.clock.sleep(SECOND)
+        assert house.state() == PlaybackState.PLAYING
+        snapshot = house.group.snapshot()
+        assert snapshot.medium is not None
+        assert (snapshot.medium.title, snapshot.medium.is_seekable) == ("One", True)
+        assert house.group.work.encoded_chunks > 0
+        assert set(house.group.held_bytes) == {"ann", "bob"}
+        await house.clock.sleep(2 * SECOND)
+        assert house.state() == PlaybackState.IDLE
+        assert house.media_told() == [("one", "started"), ("one", "ended"), ("two", "started"), ("two", "ended")]
+        assert isinstance(house.events[-1], PlaybackEnded)
+        assert house.group.held_bytes == {}
+        assert house.group.work != Work()
+        for session in house.sessions.values():
+            assert [update.playing for update in session.updates] == [False, True, True, True, False]
+            assert session.end_count == 1
+            assert session.stream_format is None
+        assert np.array_equal(
+            house.sessions["ann"].outputs[0].chunks[0].data, house.sessions["bob"].outputs[0].chunks[0].data
+        )
+
+
+async def test_nothing_to_play_pause_resume_or_seek_is_refused() -> None:
+    async with housed("ann") as house:
+        for refused in (
+            house.group.play([]),
+            house.group.pause(),
+            house.group.resume(),
+            house.group.seek(0),
+        ):
+            with pytest.raises(CommandRefusedError):
+                await refused
+        await house.group.stop()
+        assert house.state() == PlaybackState.IDLE
+
+
+async def test_what_cannot_be_opened_is_told_and_what_plays_goes_on() -> None:
+    async with housed("ann") as house:
+        await house.group.play([wish(Material(ramp(48_000), repeats=60))])
+        await house.clock.sleep(SECOND)
+        with pytest.raises(MediaOpenError):
+            await house.group.play([wish(Material(ramp(5), open_error=MediaOpenError("not there")), "bad")])
+        assert house.media_told()[-1] == ("bad", "failed")
+        await house.clock.sleep(SECOND)
+        assert house.state() == PlaybackState.PLAYING
+        assert not any(output.clear or output.end for output in house.sessions["ann"].outputs)
+
+
+async def test_pause_and_resume_and_what_is_told_of_the_position() -> None:
+    async with housed("ann") as house:
+        await house.group.play([wish(Material(ramp(48_000), repeats=60))])
+        await house.clock.sleep(10 * SECOND + LEAD_US)
+        started = house.group.snapshot().position_at
+        assert started is not None
+        played_us = house.clock.now() - started
+        await house.group.pause()
+        await house.group.pause()
+        assert house.sessions["ann"].told[-1].position_us == played_us
+        await house.clock.sleep(SECOND)
+        snapshot = house.group.snapshot()
+        assert snapshot.state == PlaybackState.PAUSED
+        assert snapshot.position_us == pytest.approx(played_us, abs=30)
+        assert house.sessions["ann"].told[-1] == Progress(snapshot.medium, snapshot.position_us or 0, playing=False)
+        assert house.sessions["ann"].end_count == 1
+        await house.group.resume()
+        await house.group.resume()
+        await house.clock.sleep(SECOND)
+        assert house.state() == PlaybackState.PLAYING
+        assert len(house.sessions["ann"].starts) == 2
+        assert house.media_told() == [("music", "started")]
+
+
+async def test_whoever_comes_while_it_plays_is_told_the_position_of_now() -> None:
+    async with housed("ann") as house:
+        await house.group.play([wish(Material(ramp(48_000), repeats=60))])
+        await house.clock.sleep(20 * SECOND)
+        house.add("bob", FLAC_48)
+        assert house.sessions["bob"].updates == [Update(True, GroupId("g"), "Kitchen")]
+        assert house.sessions["bob"].told[-1].position_us == pytest.approx(20 * SECOND, abs=LEAD_US + 10_000)
+        await house.clock.sleep(SECOND)
+        assert [start.format for start in house.sessions["bob"].starts] == [FLAC_48]
+        assert len(house.sessions["ann"].starts) == 1
+
+
+async def test_pause_and_resume_before_anything_could_be_done_goes_on() -> None:
+    async with housed("ann") as house:
+        await house.group.play([wish(Material(ramp(48_000), repeats=60))])
+        await house.clock.sleep(2 * SECOND)
+        await house.group.pause()
+        await house.group.resume()
+        await house.clock.sleep(2 * SECOND)
+        assert house.state() == PlaybackState.PLAYING
+        assert house.sessions["ann"].chunks[-1].end > house.clock.now() + SECOND
+
+
+async def test_a_start_that_was_made_before_the_pause_does_not_end_it() -> None:
+    async with housed("ann") as house:
+        await house.group.play([wish(Material(ramp(48_000)), "one"), wish(Material(ramp(48_000), repeats=9), "two")])
+        await house.clock.sleep(SECOND // 2)
+        run = house.render.run
+        is_paused = False
+
+        async def during_a_step(call, *args):  # type: ignore[no-untyped-def]
+            nonlocal is_paused
+            result = await run(call, *args)
+            if not is_paused and any(event.track_id == 2 for event in result.events):
+                is_paused = True
+                await house.group.pause()
+            return result
+
+        house.render.run = during_a_step  # type: ignore[method-assign, assignment]
+        await house.clock.sleep(5 * SECOND)
+        assert is_paused
+        assert house.state() == PlaybackState.PAUSED
+        snapshot = house.group.snapshot()
+        assert snapshot.medium is not None
+        assert snapshot.medium.media_id == "two"
+
+
+async def test_seek_while_playing_and_while_paused() -> None:
+    async with housed("ann") as house:
+        await house.group.play([wish(Material(ramp(48_000), repeats=60))])
+        await house.clock.sleep(SECOND)
+        await house.group.seek(30 * SECOND)
+        await house.clock.sleep(SECOND)
+        assert house.group.snapshot().position_us == 30 * SECOND
+        await house.group.pause()
+        await house.group.seek(-5)
+        assert house.group.snapshot().position_us == 0
+        await house.clock.sleep(SECOND)
+        assert (house.state(), house.group.snapshot().position_us) == (PlaybackState.PAUSED, 0)
+        await house.group.resume()
+        await house.clock.sleep(SECOND // 2)
+        assert np.array_equal(house.pcm("ann")[:10_000], ramp(10_000))
+
+
+async def test_a_seek_and_a_pause_at_once_stay_where_was_sought() -> None:
+    async with housed("ann") as house:
+        await house.group.play([wish(Material(ramp(48_000), repeats=60))])
+        await house.clock.sleep(SECOND)
+        await house.group.seek(30 * SECOND)
+        await house.group.pause()
+        await house.clock.sleep(SECOND)
+        assert (house.state(), house.group.snapshot().position_us) == (PlaybackState.PAUSED, 30 * SECOND)
+
+
+async def test_a_medium_takes_the_place_of_another_without_an_end() -> None:
+    async with housed("ann") as house:
+        await house.group.play([wish(Material(ramp(48_000), repeats=60), "one")])
+        await house.clock.sleep(3 * SECOND)
+        await house.group.play([wish(Material(ramp(48_000), repeats=60), "two")])
+        assert house.state() == PlaybackState.PLAYING
+        await house.clock.sleep(SECOND)
+        assert house.media_told() == [("one", "started"), ("one", "ended"), ("two", "started")]
+        assert house.sessions["ann"].end_count == 0
+        assert PlaybackState.IDLE not in house.states[house.states.index(PlaybackState.PLAYING) :]
+
+
+async def test_another_medium_while_paused_plays_and_nothing_of_the_old_one() -> None:
+    async with housed("ann") as house:
+        await house.group.play([wish(Material(ramp(48_000), repeats=60), "one")])
+        await house.clock.sleep(3 * SECOND)
+        await house.group.pause()
+        await house.clock.sleep(SECOND)
+        slow = Material(ramp(48_000, 9), repeats=60)
+        house.media.shut(slow)
+        playing = asyncio.create_task(house.group.play([wish(slow, "two")]))
+        await house.clock.sleep(SECOND)
+        assert house.state() == PlaybackState.PAUSED
+        house.media.open()
+        await playing
+        assert house.state() == PlaybackState.BUFFERING
+        await house.clock.sleep(SECOND)
+        assert np.array_equal(house.pcm("ann")[:9_000], ramp(9_000, 9))
+        assert len(house.sessions["ann"].starts) == 2
+
+
+# Races
+
+
+async def test_the_latest_wish_wins_and_what_was_being_opened_is_let_go() -> None:
+    async with housed("ann") as house:
+        slow, quick = Material(ramp(48_000)), Material(ramp(48_000), repeats=60)
+        house.media.shut(slow)
+        first = asyncio.create_task(house.group.play([wish(slow, "slow")]))
+        await asyncio.sleep(0)
+        await house.group.play([wish(quick, "quick")])
+        house.media.open()
+        await first
+        await house.clock.sleep(SECOND)
+        assert house.media_told() == [("quick", "started")]
+        assert slow.is_closed
+
+
+async def test_stop_before_the_start_cancels_it() -> None:
+    async with housed("ann") as house:
+        slow = Material(ramp(48_000))
+        house.media.shut(slow)
+        playing = asyncio.create_task(house.group.play([wish(slow)]))
+        await asyncio.sleep(0)
+        await house.group.stop()
+        house.media.open()
+        await playing
+        await house.clock.sleep(SECOND)
+        assert house.state() == PlaybackState.IDLE
+        assert house.sessions["ann"].outputs == []
+        assert slow.is_closed
+
+
+@pytest.mark.parametrize("turns", range(1, 12))
+async def test_play_right_after_stop_is_heard_and_the_old_one_says_nothing_more(turns: int) -> None:
+    async with housed("ann") as house:
+        await house.group.play([wish(Material(ramp(48_000), repeats=60), "old")])
+        await house.clock.sleep(2 * SECOND)
+        stopping = asyncio.create_task(house.group.stop())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await house.group.play([wish(Material(ramp(48_000, 5), repeats=60), "new")])
+        await stopping
+        await house.clock.sleep(SECOND)
+        snapshot = house.group.snapshot()
+        assert (snapshot.state, snapshot.medium and snapshot.medium.media_id) == (PlaybackState.PLAYING, "new")
+        assert house.sessions["ann"].stream_format == PCM_48
+        assert np.array_equal(house.pcm("ann")[:9_000], ramp(9_000, 5))
+        assert house.group.work.encoded_chunks > 40
+
+
+@pytest.mark.parametrize("turns", range(1, 8))
+async def test_play_right_after_the_pause_of_a_live_medium_is_heard(turns: int) -> None:
+    async with housed("ann") as house:
+        await house.group.play([wish(Material(ramp(48_000), repeats=60, is_live=True), "radio")])
+        await house.clock.sleep(2 * SECOND)
+        pausing = asyncio.create_task(house.group.pause())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await house.group.play([wish(Material(ramp(48_000), repeats=60), "new")])
+        await pausing
+        await house.clock.sleep(SECOND)
+        snapshot = house.group.snapshot()
+        assert (snapshot.state, snapshot.medium and snapshot.medium.media_id) == (PlaybackState.PLAYING, "new")
+
+
+async def test_others_may_come_in_between_open_and_play() -> None:
+    async with housed("ann") as house:
+
+        async def gather() -> None:
+            house.add("bob")
+
+        await house.group.play([wish(Material(ramp(48_000)))], when_open=gather)
+        await house.clock.sleep(SECOND // 2)
+        assert house.sessions["ann"].chunks == house.sessions["bob"].chunks
+
+
+async def test_what_was_opened_in_vain_is_let_go() -> None:
+    async with housed("ann") as house:
+        unwanted, stopped = Material(ramp(48_000)), Material(ramp(48_000))
+
+        async def refuse() -> None:
+            raise CommandRefusedError("nobody there")
+
+        with pytest.raises(CommandRefusedError):
+            await house.group.play([wish(unwanted)], when_open=refuse)
+        await house.group.play([wish(stopped)], when_open=house.group.stop)
+        await house.clock.sleep(SECOND)
+        assert unwanted.is_closed
+        assert stopped.is_closed
+        assert house.state() == PlaybackState.IDLE
+        assert house.sessions["ann"].outputs == []
+
+
+async def test_a_live_medium_goes_on_at_its_edge_after_a_pause_and_is_never_idle_in_between() -> None:
+    async with housed("ann") as house:
+        radio = Material(ramp(48_000), repeats=600, is_live=True)
+        await house.group.play([wish(radio, "radio")])
+        await house.clock.sleep(2 * SECOND)
+        seen = len(house.states)
+        await house.group.pause()
+        assert set(house.states[seen:]) == {PlaybackState.PAUSED}
+        assert radio.is_closed
+        assert house.sessions["ann"].end_count == 1
+        await house.group.resume()
+        await house.clock.sleep(SECOND)
+        assert house.state() == PlaybackState.PLAYING
+        await house.group.pause()
+        await house.group.stop()
+        assert house.group.snapshot().medium is None
+
+
+async def test_an_error_of_our_own_ends_streams_and_the_group_can_play_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with housed("ann") as house:
+        await house.group.play([wish(Material(ramp(48_000), repeats=60))])
+        await house.clock.sleep(SECOND)
+        run = house.render.run
+
+        async def broken(*_: object) -> None:
+            raise ZeroDivisionError("ours")
+
+        house.render.run = broken  # type: ignore[method-assign, assignment]
+        await house.clock.sleep(SECOND)
+        assert house.state() == PlaybackState.IDLE
+        assert house.sessions["ann"].end_count == 1
+        house.render.run = run  # type: ignore[method-assign]
+        await house.group.play([wish(Material(ramp(48_000)))])
+        await house.clock.sleep(SECOND // 2)
+        assert house.state() == PlaybackState.PLAYING
+    assert "error of our own" in caplog.text
+
+
+# Media that misbehave
+
+
+async def test_a_medium_that_breaks_is_told_once_and_not_as_ended() -> None:
+    async with housed("ann") as house:
+        await house.group.play(
+            [wish(Material(ramp(48_000), breaks_at=24_000), "bad"), wish(Material(ramp(4_800)), "good")]
+        )
+        await house.clock.sleep(3 * SECOND)
+        assert house.media_told() == [("bad", "failed"), ("good", "started"), ("good", "ended")]
+        (failed, *_) = house.events
+        assert isinstance(failed, MediumChanged)
+        assert (failed.error, failed.message) == ("MediaDecodeError", "broken")
+
+
+async def test_silence_for_want_of_data_is_told() -> None:
+    async with housed("ann") as house:
+        slow = Material(ramp(48_000), repeats=60)
+        await house.group.play([wish(slow, "slow")])
+        await house.clock.sleep(SECOND)
+        house.media.shut(slow)
+        await house.clock.sleep(12 * SECOND)
+        house.media.open()
+        await house.clock.sleep(SECOND)
+        underruns = [event for event in house.events if isinstance(event, Underrun)]
+        assert underruns
+        assert {event.media_id for event in underruns} == {"slow"}
+        assert house.state() == PlaybackState.PLAYING
+        snapshot = house.group.snapshot()
+        silence_us = sum(event.length_us for event in underruns)
+        started = 1_000 * SECOND + LEAD_US + 3_000
+        assert snapshot.position_us is not None
+        assert snapshot.position_at is not None
+        assert snapshot.position_at - started - silence_us == pytest.approx(snapshot.position_us, abs=1_000)
+
+
+# Members
+
+
+async def test_who_leaves_is_ended_and_the_others_play_on() -> None:
+    async with housed("ann", "bob") as house:
+        bob = house.group.members[ClientId("bob")]
+        await house.group.play([wish(Material(ramp(48_000), repeats=60))])
+        await house.clock.sleep(2 * SECOND)
+        house.group.remove(bob)
+        assert house.sessions["bob"].outputs[-1].end
+        before = len(house.sessions["bob"].outputs)
+        await house.clock.sleep(2 * SECOND)
+        assert len(house.sessions["bob"].outputs) == before
+        assert house.sessions["ann"].chunks[-1].end > house.clock.now() + SECOND
+        assert list(house.group.members) == ["ann"]
+
+
+async def test_one_that_lost_its_connection_gets_everything_again_when_it_is_back() -> None:
+    async with housed("ann", "bob") as house:
+        bob = house.group.members[ClientId("bob")]
+        await house.group.play([wish(Material(ramp(48_000), repeats=60))])
+        await house.clock.sleep(2 * SECOND)
+        bob.session = None
+        house.group.session_replaced(bob)
+        await house.clock.sleep(SECOND)
+        house.group.remove(bob)
+        house.group.add(bob)
+        session = house.connect(bob, bob.hello)
+        house.group.session_replaced(bob)
+        back_at = house.clock.now()
+        await house.clock.sleep(SECOND)
+        assert [start.format for start in session.starts] == [PCM_48]
+        assert 0 <= session.chunks[0].start - back_at - LEAD_US <= 30_000
+        assert session.updates[-1].playing
+
+
+async def test_a_session_that_is_replaced_at_once_gets_its_start_and_nothing_twice() -> None:
+    async with housed("ann") as house:
+        ann = house.group.members[ClientId("ann")]
+        await house.group.play([wish(Material(ramp(48_000), repeats=60))])
+        await house.clock.sleep(2 * SECOND)
+        session = house.connect(ann, ann.hello)
+        house.group.session_replaced(ann)
+        replaced_at = house.clock.now()
+        await house.clock.sleep(SECOND)
+        assert len(session.starts) == 1
+        assert session.chunks[0].start >= replaced_at + LEAD_US
+        starts = [chunk.start for chunk in session.chunks]
+        assert starts == sorted(set(starts))
+
+
+async def test_one_that_is_used_by_something_else_is_left_alone_until_it_is_back() -> None:
+    async with housed("ann", "bob") as house:
+        bob, session = house.group.members[ClientId("bob")], house.sessions["bob"]
+        await house.group.play([wish(Material(ramp(48_000), repeats=60))])
+        await house.clock.sleep(2 * SECOND)
+        session.state = ClientState(is_available=False)
+        house.group.client_changed(bob)
+        before = len(session.outputs)
+        await house.clock.sleep(2 * SECOND)
+        assert len(session.outputs) == before
+        session.state = ClientState(min_buffer_ms=250)
+        house.group.client_changed(bob)
+        await house.clock.sleep(SECOND)
+        assert len(session.starts) == 2
+
+
+async def test_a_wish_for_another_format_is_met_and_nobody_else_notices() -> None:
+    async with housed("ann") as house:
+        bob = house.add("bob", PCM_48, FLAC_44, PCM_44)
+        await house.group.play([wish(Material(ramp(48_000), repeats=60))])
+        await house.clock.sleep(2 * SECOND)
+        house.sessions["bob"].preferred_format = FLAC_44
+        house.group.client_changed(bob)
+        house.group.client_changed(bob)
+        await house.clock.sleep(3 * SECOND)
+        assert [start.format for start in house.sessions["bob"].starts] == [PCM_48, FLAC_44]
+        assert len(house.sessions["ann"].starts) == 1
+        house.sessions["bob"].preferred_format = OPUS_48  # not on its list
+        house.group.client_changed(bob)
+        await house.clock.sleep(3 * SECOND)
+        assert house.sessions["bob"].starts[-1].format == PCM_48
+
+
+async def test_the_rate_of_the_mix_is_what_the_members_are_going_to_be_sent() -> None:
+    async with housed() as house:
+        house.add("ann", PCM_48, PCM_44)
+        house.sessions["ann"].preferred_format = PCM_44
+        await house.group.play([wish(Material(ramp(48_000), repeats=60))])
+        await house.clock.sleep(SECOND)
+        assert house.sessions["ann"].starts[0].format == PCM_44
+        assert house.group.work.resampled_blocks == 0
+
+
+async def test_lead_and_delay_come_from_what_the_player_says() -> None:
+    async with housed() as house:
+        house.add("ann")
+        house.sessions["ann"].state = ClientState(required_lead_time_ms=400, min_buffer_ms=300, output_delay_ms=100)
+        asked_at = house.clock.now()
+        await house.group.play([wish(Material(ramp(48_000), repeats=60))])
+        await house.clock.sleep(SECOND)
+        assert 0 <= house.sessions["ann"].chunks[0].start - asked_at - 500_000 <= 10_000
+
+
+async def test_a_scheduled_start_is_met() -> None:
+    async with housed("ann") as house:
+        start_at = ServerTimeUs(house.clock.now() + 5 * SECOND)
+        await house.group.play([wish(Material(ramp(48_000), repeats=60))], start_at=start_at)
+        await house.clock.sleep(4 * SECOND)
+        assert house.state() == PlaybackState.BUFFERING
+        await house.clock.sleep(2 * SECOND)
+        assert house.sessions["ann"].chunks[0].start == start_at
+        assert house.group.snapshot().position_at == start_at
+
+
+async def test_a_buffer_too_small_for_the_first_format_takes_the_next_that_fits() -> None:
+    async with housed() as house:
+        house.add("small", PCM_48, OPUS_48, capacity_bytes=6_000)
+        await house.group.play([wish(Material(ramp(48_000), repeats=60))])
+        await house.clock.sleep(SECOND)
+        assert house.sessions["small"].starts[0].format == OPUS_48
+        assert house.sessions["small"].chunks
+
+
+async def test_one_that_cannot_be_played_to_is_said_once_and_costs_the_others_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with housed("ann") as house:
+        tiny = house.add("tiny", PCM_48, capacity_bytes=5_000)
+        odd = house.add("odd", replace(PCM_48, sample_rate=1))
+        await house.group.play([wish(Material(ramp(48_000), repeats=60))])
+        await house.clock.sleep(SECOND)
+        house.group.client_changed(tiny)
+        house.group.client_changed(odd)
+        assert house.sessions["tiny"].outputs == house.sessions["odd"].outputs == []
+        assert house.sessions["ann"].chunks
+        assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
+        house.connect(tiny, hello("tiny", PCM_48))
+        house.group.session_replaced(tiny)
+        await house.clock.sleep(SECOND)
+        assert house.sessions["tiny"].chunks
+        house.connect(tiny, hello("tiny", PCM_48, capacity_bytes=5_000))
+        house.group.session_replaced(tiny)
+        assert len(caplog.records) == 3
+
+
+async def test_without_any_player_it_plays_all_the_same() -> None:
+    async with housed() as house:
+        await house.group.play([wish(Material(ramp(48_000)))])
+        await house.clock.sleep(SECOND)
+        assert house.state() == PlaybackState.PLAYING
+        await house.clock.sleep(SECOND)
+        assert house.state() == PlaybackState.IDLE
+        assert house.media_told() == [("music", "started"), ("music", "ended")]
+
+
+async def test_a_member_without_a_connection_is_a_member_like_any_other() -> None:
+    async with housed("ann") as house:
+        gone = Client(ClientId("gone"))
+        house.group.add(gone)
+        await house.group.play([wish(Material(ramp(48_000)))])
+        await house.clock.sleep(SECOND // 2)
+        assert house.group.snapshot().members == ("ann", "gone")
+        house.group.remove(gone)
+        assert house.group.snapshot().members == ("ann",)
+
+
+async def test_a_client_that_plays_nothing_is_told_and_not_played_to() -> None:
+    async with housed("ann") as house:
+        display = Client(ClientId("display"))
+        its_hello = replace(hello("display"), player=None)
+        session = house.connect(display, its_hello)
+        house.group.add(display)
+        await house.group.play([wish(Material(ramp(48_000)))])
+        await house.clock.sleep(SECOND)
+        assert session.outputs == []
+        assert [progress.playing for progress in session.told] == [False, True, True]
+
+
+async def test_media_errors_of_a_live_medium_that_is_resumed_reach_whoever_asked() -> None:
+    async with housed("ann") as house:
+        radio = Material(ramp(48_000), repeats=600, is_live=True)
+        await house.group.play([wish(radio, "radio")])
+        await house.clock.sleep(SECOND)
+        await house.group.pause()
+        radio._open_error = MediaOpenError("off the air")
+        with pytest.raises(MediaError):
+            await house.group.resume()
+        assert house.state() == PlaybackState.PAUSED
