@@ -51,8 +51,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: ResonateConfigEntry) -> 
 
 async def async_unload_entry(hass: HomeAssistant, entry: ResonateConfigEntry) -> None:
     """Stop everything."""
-    await hass.config_entries.async_unload_platforms_or_raise(entry, PLATFORMS)
+    # First of all: a player that came later would be added to a platform that is no more.
     await entry.runtime_data.async_stop()
+    await hass.config_entries.async_unload_platforms_or_raise(entry, PLATFORMS)
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: ResonateConfigEntry) -> None:

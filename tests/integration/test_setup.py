@@ -1,6 +1,7 @@
 """Set up, unload, reload, remove, stop: nothing is left, nothing is forgotten."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 import socket
 import threading
@@ -8,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from aiohttp import ClientError
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_HOST, CONF_PORT
 from homeassistant.core import HomeAssistant
@@ -283,3 +285,22 @@ async def test_defaults(hass: HomeAssistant) -> None:
     assert settings.name == hass.config.location_name
     assert settings.policy == "balanced"
     assert settings.allow_port_fallback
+
+
+async def test_a_player_that_comes_while_it_is_reloaded_works_afterwards(
+    hass: HomeAssistant, running: MockConfigEntry, connect: Connect, port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    await connect("kitchen")
+    unload_platforms = hass.config_entries.async_unload_platforms_or_raise
+
+    async def unload_slowly(*args: Any) -> None:
+        await unload_platforms(*args)
+        with suppress(ClientError, TimeoutError):  # nobody listens any more
+            async with asyncio.timeout(3):
+                await connect("bedroom", port)
+
+    with patch.object(hass.config_entries, "async_unload_platforms_or_raise", unload_slowly):
+        assert await hass.config_entries.async_reload(running.entry_id)
+    bedroom = await connect("bedroom")
+    assert state_of(hass, bedroom) == "idle"
+    assert "does not generate unique IDs" not in caplog.text
