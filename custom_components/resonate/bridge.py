@@ -11,7 +11,7 @@ from typing import Final
 from homeassistant.core import HomeAssistant, callback
 
 from .core.clock import Clock
-from .core.errors import CommandRefusedError
+from .core.errors import CommandRefusedError, Refusal
 from .core.events import Event
 from .core.server.clock import MonotonicClock
 from .core.server.runner import PoolRunner
@@ -95,7 +95,7 @@ class Bridge:
 
     def _running(self) -> _Core:
         if self._core is None:
-            raise CommandRefusedError("the server has stopped")
+            raise CommandRefusedError(Refusal.SERVER_STOPPED)
         return self._core
 
     async def _async_join(self) -> None:
@@ -186,4 +186,4 @@ async def _result[T](future: Future[T]) -> T:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
-        raise CommandRefusedError("the server has stopped") from None
+        raise CommandRefusedError(Refusal.SERVER_STOPPED) from None

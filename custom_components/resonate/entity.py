@@ -15,6 +15,7 @@ from .core.errors import (
     MediaDecodeError,
     MediaError,
     MediaOpenError,
+    Refusal,
     ResonateError,
     UnknownTargetError,
     UnsupportedMediaError,
@@ -26,10 +27,24 @@ ERROR_TO_KEY: dict[type[ResonateError], str] = {
     MediaDecodeError: "media_broken",
     MediaError: "media_broken",
     UnknownTargetError: "device_away",
-    CommandRefusedError: "command_refused",
     ResonateError: "command_failed",
 }
 """The first class that fits counts."""
+
+
+REFUSAL_TO_KEY: dict[Refusal, str] = {
+    Refusal.NOTHING_TO_PLAY: "refused_nothing_to_play",
+    Refusal.NOTHING_PLAYS: "refused_nothing_plays",
+    Refusal.NOTHING_PAUSED: "refused_nothing_paused",
+    Refusal.NOT_SEEKABLE: "refused_not_seekable",
+    Refusal.NO_VOLUME: "refused_no_volume",
+    Refusal.NO_MUTE: "refused_no_mute",
+    Refusal.NO_OUTPUT_DELAY: "refused_no_output_delay",
+    Refusal.NOT_CONNECTED: "refused_not_connected",
+    Refusal.NOT_READY: "refused_not_ready",
+    Refusal.STILL_CONNECTED: "refused_still_connected",
+    Refusal.SERVER_STOPPED: "refused_server_stopped",
+}
 
 
 def translated[Entity, **P, R](
@@ -41,6 +56,10 @@ def translated[Entity, **P, R](
     async def run(entity: Entity, /, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return await command(entity, *args, **kwargs)
+        except CommandRefusedError as error:
+            raise HomeAssistantError(
+                translation_domain=DOMAIN, translation_key=REFUSAL_TO_KEY[error.refusal]
+            ) from error
         except ResonateError as error:
             raise HomeAssistantError(
                 translation_domain=DOMAIN,

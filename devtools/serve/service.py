@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from typing import Final, assert_never
 
-from core.errors import CommandRefusedError, MediaError, ResonateError
+from core.errors import CommandRefusedError, MediaError, Refusal, ResonateError
 from core.events import ClientConnected, ClientLost, Event, MediumChanged, MediumState, PlaybackEnded, Underrun
 from core.server.server import ResonateServer
 from core.server.snapshot import ClientSnapshot, ServerSnapshot
@@ -102,7 +102,7 @@ class Service:
             if client.can_set_volume and client.volume is not None
         }
         if not volumes:
-            raise CommandRefusedError("no player here takes a volume")
+            raise CommandRefusedError(Refusal.NO_VOLUME)
         for client_id, volume in spread_volume(volumes, command.volume).items():
             if volume != volumes[client_id]:
                 await self._server.set_volume(client_id, volume)
@@ -113,7 +113,7 @@ class Service:
             return
         clients = [client for client in self._members() if client.can_mute]
         if not clients:
-            raise CommandRefusedError("no player here can be muted")
+            raise CommandRefusedError(Refusal.NO_MUTE)
         for client in clients:
             await self._server.set_muted(client.client_id, command.muted)
 

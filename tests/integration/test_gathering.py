@@ -9,7 +9,7 @@ from homeassistant.core import HomeAssistant
 import pytest
 
 from custom_components.resonate.bridge import Bridge
-from custom_components.resonate.core.errors import CommandRefusedError
+from custom_components.resonate.core.errors import CommandRefusedError, Refusal
 from custom_components.resonate.core.server.server import ResonateServer
 from custom_components.resonate.core.server.snapshot import ClientSnapshot, GroupSnapshot, PlaybackState, ServerSnapshot
 from custom_components.resonate.core.units import ClientId, GroupId
@@ -54,7 +54,7 @@ class House:
 
     async def ask(self, ask: Callable[[Any], Coroutine[object, object, object]]) -> object:
         if self.is_stopped:
-            raise CommandRefusedError("the server has stopped")
+            raise CommandRefusedError(Refusal.SERVER_STOPPED)
         return await ask(self)
 
     def spawn(self, work: Coroutine[object, object, None], name: str) -> None:

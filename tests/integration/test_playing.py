@@ -187,15 +187,17 @@ async def test_only_what_the_player_offers(hass: HomeAssistant, running: MockCon
     assert not features_of(hass, neither) & (Feature.VOLUME_SET | Feature.VOLUME_STEP | Feature.VOLUME_MUTE)
 
 
-@pytest.mark.parametrize("action", ["media_play", "media_pause"])
+@pytest.mark.parametrize(
+    ("action", "key"), [("media_play", "refused_nothing_paused"), ("media_pause", "refused_nothing_plays")]
+)
 async def test_what_is_not_possible_now_is_said(
-    hass: HomeAssistant, running: MockConfigEntry, connect: Connect, action: str
+    hass: HomeAssistant, running: MockConfigEntry, connect: Connect, action: str, key: str
 ) -> None:
     kitchen = await connect("kitchen")
     with pytest.raises(HomeAssistantError) as caught:
         await act(hass, action, kitchen)
     assert caught.value.translation_domain == "resonate"
-    assert caught.value.translation_key == "command_refused"
+    assert caught.value.translation_key == key
     await act(hass, "media_stop", kitchen)  # nothing to end: nothing to complain about
 
 

@@ -17,6 +17,8 @@ ResonateError
   CommandRefusedError      known, but cannot do that now (no such command, nothing plays)
 """
 
+from enum import StrEnum
+
 
 class ResonateError(Exception):
     """Whatever goes wrong here for a reason outside our code."""
@@ -79,5 +81,26 @@ class UnknownTargetError(ResonateError):
     """No such client or group."""
 
 
+class Refusal(StrEnum):
+    """Why something that is known to exist cannot be done now."""
+
+    NOTHING_TO_PLAY = "nothing_to_play"
+    NOTHING_PLAYS = "nothing_plays"
+    NOTHING_PAUSED = "nothing_paused"
+    NOT_SEEKABLE = "not_seekable"
+    NO_VOLUME = "no_volume"
+    NO_MUTE = "no_mute"
+    NO_OUTPUT_DELAY = "no_output_delay"
+    NOT_CONNECTED = "not_connected"
+    NOT_READY = "not_ready"
+    STILL_CONNECTED = "still_connected"
+    SERVER_STOPPED = "server_stopped"
+
+
 class CommandRefusedError(ResonateError):
     """The target is known but cannot do that now."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        """Say why, in a word that can be translated."""
+        super().__init__(refusal.replace("_", " "))
+        self.refusal = refusal

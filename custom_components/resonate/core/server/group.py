@@ -6,7 +6,7 @@ import logging
 
 from ..channel import Channel
 from ..clock import Clock
-from ..errors import CommandRefusedError, FormatError, MediaError
+from ..errors import CommandRefusedError, FormatError, MediaError, Refusal
 from ..events import Event, MediumChanged, MediumState, PlaybackEnded, Underrun
 from ..formats import LAYOUT_BY_COUNT, StreamFormat, choose_format, choose_mix_rate, playable
 from ..media.request import MediaRequest
@@ -149,7 +149,7 @@ class ResonateGroup:
         plays goes on then. `when_open` comes in between: others may yet come into the group.
         """
         if not requests:
-            raise CommandRefusedError("there is nothing to play")
+            raise CommandRefusedError(Refusal.NOTHING_TO_PLAY)
         self._request_number += 1
         number = self._request_number
         item = Item(requests[0])
@@ -179,7 +179,7 @@ class ResonateGroup:
         if self._state == PlaybackState.PAUSED:
             return
         if self._playback is None:
-            raise CommandRefusedError("nothing plays")
+            raise CommandRefusedError(Refusal.NOTHING_PLAYS)
         self._request_number += 1
         item = self._item
         if item is not None and item.info is not None and item.info.is_live:
@@ -195,7 +195,7 @@ class ResonateGroup:
         if self.is_playing:
             return
         if self._state != PlaybackState.PAUSED or self._item is None:
-            raise CommandRefusedError("nothing is paused")
+            raise CommandRefusedError(Refusal.NOTHING_PAUSED)
         if self._playback is None:
             await self.play([self._item.request])
             return
@@ -212,7 +212,7 @@ class ResonateGroup:
         """Go on elsewhere in the medium. Raises CommandRefusedError where that is not possible."""
         item = self._item
         if self._playback is None or item is None:
-            raise CommandRefusedError("nothing plays")
+            raise CommandRefusedError(Refusal.NOTHING_PLAYS)
         duration_us = None if item.info is None else item.info.duration_us
         position_us = max(position_us, 0) if duration_us is None else min(max(position_us, 0), duration_us)
         self._playback.seek(item, position_us)

@@ -8,7 +8,7 @@ import logging
 
 from ..clock import Clock
 from ..commands import AddTrack, CloseQueue, Command, Halt, Run, SetTopology
-from ..errors import CommandRefusedError, MediaDecodeError, MediaError
+from ..errors import CommandRefusedError, MediaDecodeError, MediaError, Refusal
 from ..media.opener import open_source
 from ..media.request import MediaRequest
 from ..media.source import SourceInfo
@@ -127,7 +127,7 @@ class Playback:
     def seek(self, item: Item, position_us: int) -> None:
         """Go on elsewhere in a medium that plays. Raises CommandRefusedError where it cannot be sought."""
         if item not in self._items or item.info is None or not item.info.is_seekable:
-            raise CommandRefusedError("this medium cannot be sought")
+            raise CommandRefusedError(Refusal.NOT_SEEKABLE)
         later = self._items[self._items.index(item) + 1 :]
         self._following.extendleft(other.request for other in reversed(later))
         for other in later:

@@ -6,7 +6,7 @@ import logging
 from typing import Final
 from uuid import uuid4
 
-from ..errors import CommandRefusedError, UnknownTargetError
+from ..errors import CommandRefusedError, Refusal, UnknownTargetError
 from ..events import ClientConnected, ClientLost, LossReason
 from ..protocol.messages.client_command import ControllerCommand
 from ..protocol.messages.client_hello import ClientHello
@@ -74,7 +74,7 @@ class Registry:
     def live_session(self, client_id: ClientId) -> Session:
         """Return a client's session. Raises UnknownTargetError, or CommandRefusedError when it is not connected."""
         if (session := self.client(client_id).session) is None:
-            raise CommandRefusedError(f"{self.client(client_id).name} is not connected")
+            raise CommandRefusedError(Refusal.NOT_CONNECTED)
         return session
 
     def group_of(self, target: ClientId | GroupId) -> ResonateGroup:
@@ -108,7 +108,7 @@ class Registry:
     def forget(self, client: Client) -> None:
         """Drop a client that is not connected. Raises CommandRefusedError when it is."""
         if client.session is not None:
-            raise CommandRefusedError(f"{client.name} is connected")
+            raise CommandRefusedError(Refusal.STILL_CONNECTED)
         del self.clients[client.client_id]
         group = self._homes.pop(client.client_id)
         group.remove(client)

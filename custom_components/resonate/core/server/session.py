@@ -6,7 +6,7 @@ import logging
 from typing import Protocol
 
 from ..clock import Clock
-from ..errors import CommandRefusedError, HandshakeTimeoutError, RefusedError, RemoteProtocolError
+from ..errors import CommandRefusedError, HandshakeTimeoutError, Refusal, RefusedError, RemoteProtocolError
 from ..events import LossReason
 from ..formats import StreamFormat
 from ..protocol.binary import pack_audio
@@ -198,19 +198,19 @@ class Session:
     def set_volume(self, volume: int) -> None:
         """Set the player's volume, 0-100. Raises CommandRefusedError when it takes none."""
         if not self._live_state().can_set_volume:
-            raise CommandRefusedError("this player's volume cannot be set")
+            raise CommandRefusedError(Refusal.NO_VOLUME)
         self._say(self._connection.player_volume(volume))
 
     def set_muted(self, muted: bool) -> None:
         """Mute the player or end that. Raises CommandRefusedError when it cannot be muted."""
         if not self._live_state().can_mute:
-            raise CommandRefusedError("this player cannot be muted")
+            raise CommandRefusedError(Refusal.NO_MUTE)
         self._say(self._connection.player_mute(muted=muted))
 
     def set_output_delay(self, delay_ms: int) -> None:
         """Set the player's output delay, 0-5000 ms. Raises CommandRefusedError when it takes none."""
         if not self._live_state().can_set_output_delay:
-            raise CommandRefusedError("this player's delay cannot be set")
+            raise CommandRefusedError(Refusal.NO_OUTPUT_DELAY)
         self._say(self._connection.player_output_delay(delay_ms))
 
     def end(self, reason: LossReason, detail: str = "") -> None:
@@ -296,7 +296,7 @@ class Session:
 
     def _live_state(self) -> ClientState:
         if self.is_over or self._connection.state is None or Role.PLAYER not in self.active_roles:
-            raise CommandRefusedError("this player is not ready")
+            raise CommandRefusedError(Refusal.NOT_READY)
         return self._connection.state
 
     # What is written in its place in the stream, if it is still due by then
