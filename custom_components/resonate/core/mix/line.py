@@ -1,6 +1,5 @@
 """Tracks one after the other."""
 
-from ..units import TrackId
 from .track import Track
 
 
@@ -30,10 +29,6 @@ class Line:
             if not track.is_ended:
                 break
         return frame
-
-    def find(self, track_id: TrackId) -> Track | None:
-        """Return the track of this id, if it is here."""
-        return next((track for track in self.tracks if track.track_id == track_id), None)
 
     def append(self, track: Track) -> None:
         """Let a track follow the last one."""

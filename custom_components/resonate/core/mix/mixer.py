@@ -19,14 +19,11 @@ def mix(tracks: Iterable[Track], feed: FeedId, layout: Layout, start_frame: int,
         for track in tracks
         if track.feed == feed and (block := track.read(start_frame, frame_count, layout)) is not None
     ]
-    match blocks:
-        case []:
-            return np.zeros((frame_count, len(layout)), np.float32)
-        case [block]:
-            return block
-        case [first, *others]:
-            total = first.copy()
-            for block in others:
-                total += block
-            return total
-    raise AssertionError  # a list is empty, has one, or has more
+    if not blocks:
+        return np.zeros((frame_count, len(layout)), np.float32)
+    if len(blocks) == 1:
+        return blocks[0]
+    total = blocks[0].copy()
+    for block in blocks[1:]:
+        total += block
+    return total
