@@ -56,7 +56,7 @@ class Renderer:
         self._batch_frames = us_to_frames(BATCH_US, mix_rate)
         self._prebuffer_frames = us_to_frames(PREBUFFER_US, mix_rate)
         self._streamer = Streamer(mix_rate=mix_rate, make_encoder=make_encoder, make_resampler=make_resampler)
-        self._topology = Topology()
+        self._set_topology(Topology())
         self._line = Line(0)
         """What is heard now, and what follows it."""
         self._past: list[Track] = []
@@ -119,7 +119,7 @@ class Renderer:
     def _obey(self, command: Command, now: ServerTimeUs) -> None:
         match command:
             case SetTopology(topology=topology):
-                self._topology = topology
+                self._set_topology(topology)
                 if self._timeline is not None or self._run is not None:
                     self._streamer.configure(topology, now)
             case AddTrack():
@@ -139,6 +139,16 @@ class Renderer:
                     self._halt_at = at
             case _:
                 assert_never(command)
+
+    def _set_topology(self, topology: Topology) -> None:
+        players = topology.players.values()
+        self._topology = topology
+        self._lead_us = topology.lead_us
+        self._horizon_us = self._policy.horizon_us(self._lead_us)
+        self._starved_us = STARVED_US + max((player.output_delay_us for player in players), default=0)
+        self._kept_frames = us_to_frames(KEPT_US, self.mix_rate)
+        self._kept_frames += max((player.channel.delay_frames for player in players), default=0)
+        self._ahead_frames = us_to_frames(self._horizon_us + AHEAD_US, self.mix_rate)
 
     def _add(self, command: AddTrack) -> None:
         self._is_closed = False
@@ -226,7 +236,7 @@ class Renderer:
         """Return when to stop what plays so that what comes starts at its time; None when that is at once."""
         if self._coming is None or self._timeline is None or self._run is None or self._run.start_at is None:
             return None
-        return ServerTimeUs(self._run.start_at - self._topology.lead_us - self._streamer.start_delay_us)
+        return ServerTimeUs(self._run.start_at - self._lead_us - self._streamer.start_delay_us)
 
     def _notice_standstill(self, timeline: Timeline, now: ServerTimeUs) -> None:
         """Wait for data as if nothing ran when players have run dry: nothing is made for the past.
@@ -258,7 +268,7 @@ class Renderer:
     def _start(self, now: ServerTimeUs, start_at: ServerTimeUs | None) -> Timeline:
         """Let the head be heard as soon as the slowest player allows, or at its time."""
         self._streamer.configure(self._topology, now)
-        soonest = now + self._topology.lead_us + self._streamer.start_delay_us
+        soonest = now + self._lead_us + self._streamer.start_delay_us
         anchor = ServerTimeUs(soonest if start_at is None else max(soonest, start_at))
         self._run = None
         self._timeline = Timeline(anchor=anchor, anchor_frame=self._head_frame, mix_rate=self.mix_rate)
@@ -275,22 +285,21 @@ class Renderer:
     def _advance(self, timeline: Timeline, now: ServerTimeUs) -> ServerTimeUs | None:
         """Bring pipelines and players up to the horizon; return when there is more to do."""
         self._tell_heard(timeline, now)
-        horizon_us = self._policy.horizon_us(self._topology.lead_us)
         self._pad_starved(timeline, now)
-        due_at = self._render(timeline, now, horizon_us)
-        sent, retry_at = self._streamer.send(now, horizon_us)
+        due_at = self._render(timeline, now)
+        sent, retry_at = self._streamer.send(now, self._horizon_us)
         self._merge(sent)
         instants = (due_at, retry_at, self._next_boundary(timeline), self._halt_at, self._replace_at())
         return min((at for at in instants if at is not None), default=None)
 
-    def _render(self, timeline: Timeline, now: ServerTimeUs, horizon_us: int) -> ServerTimeUs | None:
+    def _render(self, timeline: Timeline, now: ServerTimeUs) -> ServerTimeUs | None:
         """Feed the pipelines; return when to go on, or None when only data can help."""
-        target_frame = timeline.frame_at(ServerTimeUs(now + horizon_us))
+        target_frame = timeline.frame_at(ServerTimeUs(now + self._horizon_us))
         available_frame = self._line.available_frame
         is_all_there = self._line.unended is None
         ready_frames = min(target_frame, available_frame) - self._head_frame
         is_last = is_all_there and available_frame <= target_frame
-        hurry_at = ServerTimeUs(timeline.instant(self._head_frame) - self._topology.lead_us - BATCH_US)
+        hurry_at = ServerTimeUs(timeline.instant(self._head_frame) - self._lead_us - BATCH_US)
         if ready_frames >= self._batch_frames or (ready_frames > 0 and (is_last or hurry_at <= now)):
             self._head_frame += min(ready_frames, self._most_frames)
         demands = self._streamer.demand(self._head_frame, self._most_frames)
@@ -305,7 +314,7 @@ class Renderer:
         if is_all_there:
             next_frame = min(next_frame, available_frame)
         if next_frame <= available_frame:
-            return ServerTimeUs(timeline.instant(next_frame) - horizon_us)
+            return ServerTimeUs(timeline.instant(next_frame) - self._horizon_us)
         if self._head_frame < available_frame and hurry_at > now:
             return hurry_at
         return ServerTimeUs(timeline.instant(self._head_frame) - self._starved_us)
@@ -367,20 +376,13 @@ class Renderer:
 
     # State
 
-    @property
-    def _starved_us(self) -> int:
-        delays = (player.output_delay_us for player in self._topology.players.values())
-        return STARVED_US + max(delays, default=0)
-
     def _wanted(self, now: ServerTimeUs) -> dict[TrackId, int]:
-        ahead_us = self._policy.horizon_us(self._topology.lead_us) + AHEAD_US
-        ahead_frames = us_to_frames(ahead_us, self.mix_rate)
         from_frame = self._head_frame
         if self._timeline is not None:
             from_frame = max(self._timeline.frame_at(now), self._timeline.anchor_frame)
-        wanted = _lacking(self._line, from_frame + ahead_frames)
+        wanted = _lacking(self._line, from_frame + self._ahead_frames)
         if self._coming is not None:
-            wanted |= _lacking(self._coming, self._coming.start_frame + ahead_frames)
+            wanted |= _lacking(self._coming, self._coming.start_frame + self._ahead_frames)
         return wanted
 
     def _hungry(self) -> frozenset[TrackId]:
@@ -398,8 +400,7 @@ class Renderer:
         frame = self._head_frame
         if self._timeline is not None:
             frame = min(frame, self._timeline.frame_at(now))
-        delays = (player.channel.delay_frames for player in self._topology.players.values())
-        frame -= us_to_frames(KEPT_US, self.mix_rate) + max(delays, default=0)
+        frame -= self._kept_frames
         self._past = [track for track in self._past if track.end_frame > frame]
         for track in (*self._past, *self._line.tracks):
             track.forget_before(frame)

@@ -171,16 +171,22 @@ class Pipeline:
         self._pending = [joined[frame_count:]] if len(joined) > frame_count else []
         self._pending_frames -= frame_count
         samples = quantise(joined[:frame_count], self._encoder.bit_depth, self._index)
-        packet_frames = self._encoder.frame_count
+        packet_frames, rate = self._encoder.frame_count, self.format.sample_rate
+        start = timeline.instant(self._index - self._encoder.delay_frames, rate)
         for at in range(0, frame_count, packet_frames):
             packet = samples[at : at + packet_frames]
-            self._append(self._encoder.encode(packet), len(packet), timeline)
-
-    def _append(self, data: bytes, frame_count: int, timeline: Timeline) -> None:
-        frame = self._index - self._encoder.delay_frames
-        rate = self.format.sample_rate
-        start = timeline.instant(frame, rate)
-        duration_us = timeline.instant(frame + frame_count, rate) - start
-        self.chunks.append(Chunk(start=start, duration_us=duration_us, data=data, frame=frame, frame_count=frame_count))
-        self._index += frame_count
-        self._encoded_chunks += 1
+            frame = self._index - self._encoder.delay_frames
+            # Where this one ends the next one starts: computed from the count, once for both.
+            end = timeline.instant(frame + len(packet), rate)
+            self.chunks.append(
+                Chunk(
+                    start=start,
+                    duration_us=end - start,
+                    data=self._encoder.encode(packet),
+                    frame=frame,
+                    frame_count=len(packet),
+                )
+            )
+            self._index += len(packet)
+            self._encoded_chunks += 1
+            start = end
