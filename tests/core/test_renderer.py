@@ -266,6 +266,7 @@ def test_a_late_joiner_hears_the_same_samples_at_the_same_instants_and_costs_no_
     assert all(by_start[chunk.start] is chunk for chunk in late.chunks)
     assert_continuous(early, 48_000)
     assert len(early.starts) == 1
+    assert [start.format for start in late.starts] == [FLAC_48]
 
 
 def test_a_late_joiner_of_another_format_starts_from_history_exactly_in_step() -> None:

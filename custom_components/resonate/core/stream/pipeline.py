@@ -172,10 +172,10 @@ class Pipeline:
         self._pending_frames -= frame_count
         samples = quantise(joined[:frame_count], self._encoder.bit_depth, self._index)
         packet_frames, rate = self._encoder.frame_count, self.format.sample_rate
-        start = timeline.instant(self._index - self._encoder.delay_frames, rate)
+        frame = self._index - self._encoder.delay_frames
+        start = timeline.instant(frame, rate)
         for at in range(0, frame_count, packet_frames):
             packet = samples[at : at + packet_frames]
-            frame = self._index - self._encoder.delay_frames
             # Where this one ends the next one starts: computed from the count, once for both.
             end = timeline.instant(frame + len(packet), rate)
             self.chunks.append(
@@ -187,6 +187,6 @@ class Pipeline:
                     frame_count=len(packet),
                 )
             )
-            self._index += len(packet)
+            frame, start = frame + len(packet), end
             self._encoded_chunks += 1
-            start = end
+        self._index += frame_count
