@@ -11,7 +11,7 @@ from av.audio.codeccontext import AudioCodecContext
 import numpy as np
 import numpy.typing as npt
 
-from .real_clients import ReceivedChunk
+from .real_clients import ReceivedChunk, WireFormat
 
 type Samples = npt.NDArray[np.int32]
 """(frame_count, 2), right-aligned."""
@@ -94,3 +94,24 @@ def locate(piece: bytes, source: bytes, frame_bytes: int) -> int:
         at = source.find(piece[: 16 * frame_bytes], at + 1)
     assert source[at : at + len(piece)] == piece
     return at // frame_bytes
+
+
+def pcm_frames(chunks: Iterable[ReceivedChunk], wire: WireFormat) -> list[int]:
+    """Return the number of frames in each PCM chunk."""
+    return [len(chunk.data) // (wire.channels * wire.bit_depth // 8) for chunk in chunks]
+
+
+def joined(chunks: Iterable[ReceivedChunk]) -> bytes:
+    """Return the data of all chunks in a row."""
+    return b"".join(chunk.data for chunk in chunks)
+
+
+def best_lag(heard: np.ndarray, source: np.ndarray, reach: int = 960) -> tuple[int, float]:
+    """Return by how many frames a second of what was heard is late, and how alike it then is (1: the same shape)."""
+    piece = heard[reach : reach + 48_000, 0]
+    scores = []
+    for lag in range(-reach, reach + 1):
+        original = source[reach - lag : reach - lag + 48_000, 0]
+        scores.append(float(np.corrcoef(piece, original)[0, 1]))
+    best = int(np.argmax(scores))
+    return best - reach, scores[best]

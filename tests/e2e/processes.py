@@ -71,6 +71,11 @@ class JsonProcess:
         self._process.stdin.write(json.dumps(command) + "\n")
         self._process.stdin.flush()
 
+    def end_input(self) -> None:
+        """Let it read the end of its input."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
     def wait(self, timeout: float = 10) -> int:
         """Return its exit status once it has ended by itself."""
         return self._process.wait(timeout)

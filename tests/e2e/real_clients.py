@@ -107,7 +107,7 @@ class RealPlayer(JsonProcess):
         command = library.command(formats, folder, name)
         assert Path(command[0]).exists(), f"{library.name} is not there: run script/setup-clients"
         where = ["--url", url] if url else ["--listen", str(port)]
-        super().__init__([*command, "--id", client_id, "--name", library.name, *where], folder, name)
+        super().__init__([*command, "--id", client_id, "--name", client_id, *where], folder, name)
         self.client_id = client_id
         self._audio = folder / f"{name}.audio"
         self.decoded_file = folder / f"{name}.decoded"

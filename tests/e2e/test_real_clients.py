@@ -9,7 +9,20 @@ import time
 import numpy as np
 import pytest
 
-from .audio import Samples, assert_continuous, decode_flac, decode_opus, locate, noise, smooth_noise, to_pcm, write_wav
+from .audio import (
+    Samples,
+    assert_continuous,
+    best_lag,
+    decode_flac,
+    decode_opus,
+    joined,
+    locate,
+    noise,
+    pcm_frames,
+    smooth_noise,
+    to_pcm,
+    write_wav,
+)
 from .conftest import Server, StartPlayer, StartServer
 from .real_clients import (
     AIOSENDSPIN_3,
@@ -19,7 +32,6 @@ from .real_clients import (
     SENDSPIN_JS,
     Library,
     RealPlayer,
-    ReceivedChunk,
     WireFormat,
 )
 
@@ -35,16 +47,6 @@ def write_noise(folder: Path, seconds: float, wire: WireFormat = PCM) -> tuple[P
     samples = noise(seconds, sample_rate=wire.sample_rate, bit_depth=wire.bit_depth)
     file = write_wav(folder / "noise.wav", samples, sample_rate=wire.sample_rate, bit_depth=wire.bit_depth)
     return file, samples
-
-
-def pcm_frames(chunks: list[ReceivedChunk], wire: WireFormat) -> list[int]:
-    """Return the number of frames in each PCM chunk."""
-    return [len(chunk.data) // (wire.channels * wire.bit_depth // 8) for chunk in chunks]
-
-
-def joined(chunks: list[ReceivedChunk]) -> bytes:
-    """Return the data of all chunks in a row."""
-    return b"".join(chunk.data for chunk in chunks)
 
 
 def wait_until_played(server: Server, client: RealPlayer) -> None:
@@ -130,17 +132,6 @@ def test_pcm_flac_and_opus_of_one_group_are_aligned_to_the_sample(
         lag, likeness = best_lag(heard[lead_frames + 48_000 :], samples[48_000:])
         assert lag == 0
         assert likeness > 0.95
-
-
-def best_lag(heard: np.ndarray, source: np.ndarray, reach: int = 960) -> tuple[int, float]:
-    """Return by how many frames a second of what was heard is late, and how alike it then is (1: the same shape)."""
-    piece = heard[reach : reach + 48_000, 0]
-    scores = []
-    for lag in range(-reach, reach + 1):
-        original = source[reach - lag : reach - lag + 48_000, 0]
-        scores.append(float(np.corrcoef(piece, original)[0, 1]))
-    best = int(np.argmax(scores))
-    return best - reach, scores[best]
 
 
 def test_all_generations_in_one_group_get_the_same_sound_at_the_same_instants(
