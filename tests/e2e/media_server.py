@@ -19,6 +19,7 @@ class MediaServer:
         self._background = background
         self._may_go_on = asyncio.Event()
         self._is_over = asyncio.Event()
+        self._is_waited_for = asyncio.Event()
         self._runner: web.AppRunner
         self._port = free_port()
         background.run(self._start())
@@ -30,6 +31,10 @@ class MediaServer:
     def go_on(self) -> None:
         """Send the rest of what stalls, from now on at once."""
         self._background.run(self._go_on())
+
+    def wait_for_silence(self) -> None:
+        """Return once somebody has asked for `silent`, and waits."""
+        self._background.run(self._wait_for_silence())
 
     def close(self) -> None:
         """Stop it."""
@@ -54,6 +59,9 @@ class MediaServer:
     async def _go_on(self) -> None:
         self._may_go_on.set()
 
+    async def _wait_for_silence(self) -> None:
+        await self._is_waited_for.wait()
+
     async def _in_parts(self, request: web.Request) -> web.StreamResponse:
         return web.FileResponse(self._folder / request.match_info["name"])
 
@@ -77,6 +85,7 @@ class MediaServer:
         return response
 
     async def _silent(self, _: web.Request) -> web.StreamResponse:
+        self._is_waited_for.set()
         await self._is_over.wait()
         return web.Response()
 

@@ -478,7 +478,9 @@ def test_reloading_ends_the_music_and_everybody_comes_back(house: House, player:
         assert house.entity("patient one") == entity_id
 
 
-def test_removing_it_while_music_plays_leaves_nothing(house: House, player: StartPlayer) -> None:
+def test_removing_it_while_music_plays_leaves_nothing(
+    house: House, player: StartPlayer, media_server: MediaServer
+) -> None:
     write_music(house.media, 30)
     clients = [player(library, url=house.url, client_id=library.name) for library in (AIOSENDSPIN_4, SENDSPIN_JS)]
     entity_ids = [house.entity(client.client_id) for client in clients]
@@ -486,8 +488,11 @@ def test_removing_it_while_music_plays_leaves_nothing(house: House, player: Star
     for client in clients:
         client.wait_for("chunk", count=10)
     assert stored(house) != []
+    opening = house.begin_to_play(entity_ids[0], media_server.url("silent"))
+    media_server.wait_for_silence()
 
     house.remove_integration()
+    assert "the server has stopped" in str(opening.exception())
     for client in clients:
         client.wait_for("disconnected")
     assert is_free(house.port)
