@@ -207,14 +207,18 @@ async def test_a_reply_is_never_behind_audio_that_waits(owner: Owner, clock: Fak
     await clock.sleep(1)
     batch = len(client.transport.writes)
     assert client.transport.write_buffer_bytes <= HIGH_WATER_BYTES + 4_100
+    asked_at = clock.now()
     client.say("client/time", {"client_transmitted": 1})
     await clock.sleep(100_000)
     client.transport.is_stuck = False
     client.transport.take()
+    written_at = clock.now()
     await clock.sleep(1)
     opcode, payload, _ = parse_frames(client.transport.writes[batch])[0]
     assert opcode == Opcode.TEXT
     assert b"server/time" in payload
+    (stamps,) = client.got("server/time")
+    assert stamps == {"client_transmitted": 1, "server_received": asked_at, "server_transmitted": written_at}
     assert len(client.audio) == 100
 
 

@@ -1,0 +1,1 @@
+"""Seeded faults: each must be noticed by the test that is there to notice it."""

@@ -1,0 +1,230 @@
+"""The faults, and who must notice each."""
+
+from dataclasses import dataclass
+from typing import Final
+
+_CORE: Final = "custom_components/resonate/core"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """One fault: a piece of text that occurs once in a file, what stands there instead, and a test that then fails."""
+
+    name: str
+    file: str
+    """From the top of the repository."""
+    before: str
+    after: str
+    test: str
+    """Node id, as pytest takes it."""
+
+
+def _fault(name: str, file: str, before: str, after: str, test: str) -> Mutant:
+    return Mutant(name=name, file=f"{_CORE}/{file}", before=before, after=after, test=f"tests/core/{test}")
+
+
+MUTANTS: Final = (
+    # What is heard
+    _fault(
+        "start off by one frame",
+        "stream/pipeline.py",
+        "self._begin_at(convert_index(frame, self._mix_rate, self.format.sample_rate))",
+        "self._begin_at(convert_index(frame, self._mix_rate, self.format.sample_rate) + 1)",
+        "test_renderer.py::test_a_medium_is_heard_whole_bit_for_bit_once_and_then_the_stream_ends",
+    ),
+    _fault(
+        "a dropped chunk",
+        "stream/streamer.py",
+        "        subscriber.number += 1\n",
+        "        subscriber.number += 1 + (subscriber.number == 20)\n",
+        "test_renderer.py::test_a_medium_is_heard_whole_bit_for_bit_once_and_then_the_stream_ends",
+    ),
+    _fault(
+        "swapped lanes",
+        "codecs/pcm.py",
+        "return pack(samples, self.bit_depth)",
+        "return pack(samples[:, ::-1], self.bit_depth)",
+        "encoders/test_encoders.py::test_pcm_is_the_samples",
+    ),
+    _fault(
+        "silence between media",
+        "mix/line.py",
+        "            track.move(frame)\n            frame = track.end_frame\n",
+        "            track.move(frame)\n            frame = track.end_frame + 1\n",
+        "test_renderer.py::test_items_follow_each_other_without_a_gap_or_padding",
+    ),
+    _fault(
+        "resume from a chunk's edge",
+        "renderer.py",
+        "self._head_frame = min(max(timeline.frame_at(now), timeline.anchor_frame), self._head_frame)",
+        "self._head_frame = min(max(timeline.frame_at(now) // 1_200 * 1_200, timeline.anchor_frame), self._head_frame)",
+        "test_renderer.py::test_pause_ends_at_once_and_resume_goes_on_at_the_first_frame_that_was_not_heard",
+    ),
+    _fault(
+        "dither depends on the split into blocks",
+        "audio/pcm.py",
+        "at = (frame + done) % DITHER_PERIOD",
+        "at = done % DITHER_PERIOD",
+        "audio/test_pcm.py::test_any_split_gives_the_same_integers",
+    ),
+    _fault(
+        "resampler not settled at a late start",
+        "stream/pipeline.py",
+        "(index * self._mix_rate // rate - self._resampler.preroll_frames) // grid * grid",
+        "(index * self._mix_rate // rate) // grid * grid",
+        "stream/test_pipeline.py::test_a_settled_start_in_the_middle_gives_what_an_unbroken_one_gives",
+    ),
+    # When it is heard
+    _fault(
+        "duration summed instead of computed",
+        "stream/pipeline.py",
+        "end = timeline.instant(frame + len(packet), rate)",
+        "end = ServerTimeUs(start + len(packet) * 1_000_000 // rate)",
+        "stream/test_pipeline.py::test_chunks_join_and_their_content_starts_where_it_was_asked_for",
+    ),
+    _fault(
+        "Opus pre-skip not in the timestamps",
+        "stream/pipeline.py",
+        "frame = self._index - self._encoder.delay_frames\n",
+        "frame = self._index\n",
+        "stream/test_pipeline.py::test_chunks_join_and_their_content_starts_where_it_was_asked_for",
+    ),
+    _fault(
+        "lead without the output delay",
+        "server/group.py",
+        "lead_us=(wait_ms + state.output_delay_ms) * US_PER_MS",
+        "lead_us=wait_ms * US_PER_MS",
+        "server/test_group.py::test_lead_and_delay_come_from_what_the_player_says",
+    ),
+    _fault(
+        "a late chunk is sent",
+        "stream/streamer.py",
+        "if chunk.start >= earliest and self.buffer.can_ever_hold(chunk):",
+        "if self.buffer.can_ever_hold(chunk):",
+        "stream/test_streamer.py::test_what_is_late_is_stepped_over_and_what_can_never_fit_too",
+    ),
+    _fault(
+        "a scheduled start is forgotten while something plays",
+        "renderer.py",
+        "if self._timeline is None or self._coming is not None:",
+        "if self._timeline is None:",
+        "test_renderer_trouble.py"
+        "::test_a_scheduled_replacement_is_met_to_the_microsecond_and_the_old_one_plays_until_then",
+    ),
+    _fault(
+        "the past is made after a standstill",
+        "renderer.py",
+        "if dry_at > now or ",
+        "if dry_at or ",
+        "test_renderer_trouble.py"
+        "::test_after_a_standstill_it_goes_on_where_players_ran_dry_and_nothing_is_made_for_the_past",
+    ),
+    # Who is sent what
+    _fault(
+        "a late joiner is not told its format",
+        "stream/streamer.py",
+        "if not subscriber.knows_format:",
+        "if not subscriber.knows_format and not subscriber.pipeline.first_number:",
+        "test_renderer.py::test_a_late_joiner_hears_the_same_samples_at_the_same_instants_and_costs_no_encoder",
+    ),
+    _fault(
+        "FLAC header missing",
+        "stream/pipeline.py",
+        "codec_header=self._encoder.header",
+        "codec_header=None",
+        "stream/test_streamer.py::test_a_start_is_told_once_with_the_first_chunk",
+    ),
+    _fault(
+        "two encoders for equal players",
+        "stream/streamer.py",
+        "pipeline = self._pipelines.get(key)",
+        "pipeline = None",
+        "stream/test_streamer.py::test_equal_players_cost_one_encoder_and_one_resampler_and_get_the_same_objects",
+    ),
+    _fault(
+        "the end is lost beside other output",
+        "renderer.py",
+        "self._merge(self._streamer.stop())\n        if self._timeline is not None:",
+        "self._streamer.stop()\n        if self._timeline is not None:",
+        "test_renderer.py::test_a_medium_is_heard_whole_bit_for_bit_once_and_then_the_stream_ends",
+    ),
+    _fault(
+        "a playing that was let go of goes on talking",
+        "server/group.py",
+        "if self._playback is playback:",
+        "if playback is not None:",
+        "server/test_group.py::test_play_right_after_stop_is_heard_and_the_old_one_says_nothing_more",
+    ),
+    # What a player holds, and what we do
+    _fault(
+        "capacity off by a header",
+        "stream/player_buffer.py",
+        "byte_count = len(chunk.data) + self.header_bytes\n",
+        "byte_count = len(chunk.data)\n",
+        "stream/test_player_buffer.py::test_header_and_data_count_until_the_end_was_heard",
+    ),
+    _fault(
+        "a clear leaves the account as it was",
+        "stream/streamer.py",
+        "            subscriber.buffer.clear()\n",
+        "",
+        "stream/test_streamer.py::test_going_on_elsewhere_clears_those_who_hold_something_and_counts_from_nothing",
+    ),
+    _fault(
+        "no pace",
+        "stream/player_buffer.py",
+        "self._paced_until = max(self._paced_until, now * PACE) + chunk.duration_us",
+        "self._paced_until = 0",
+        "test_renderer.py::test_a_buffer_is_filled_at_a_bounded_pace_after_the_first_two_seconds",
+    ),
+    _fault(
+        "reading ahead without bound",
+        "server/reader.py",
+        "self._frame_count >= us_to_frames(AHEAD_US, self._mix_rate)",
+        "self._frame_count < 0",
+        "server/test_reader.py::test_it_reads_no_further_than_there_is_room_and_on_when_something_was_taken",
+    ),
+    # The wire
+    _fault(
+        "a clock reply behind audio",
+        "server/outbox.py",
+        'return b"".join(first + parts)',
+        'return b"".join(parts + first)',
+        "server/test_outbox.py::test_replies_leave_before_messages_before_the_stream_in_one_write",
+    ),
+    _fault(
+        "a clock reply that says when it was asked",
+        "protocol/connection.py",
+        "received=request.received_at, transmitted=transmitted",
+        "received=request.received_at, transmitted=request.received_at",
+        "server/test_session.py::test_a_reply_is_never_behind_audio_that_waits",
+    ),
+    _fault(
+        "wrong masks",
+        "protocol/websocket.py",
+        "np.frombuffer(key, np.uint32)",
+        "np.frombuffer(key[::-1], np.uint32)",
+        "server/test_websocket.py::test_the_examples_of_the_rfc",
+    ),
+    _fault(
+        "a state replaces the one before",
+        "protocol/messages/client_state.py",
+        "merged = replace(state, **delta)",
+        "merged = ClientState(**delta)",
+        "protocol/test_connection_rules.py::test_rule_06_later_states_are_merged_and_reported_when_they_differ",
+    ),
+    _fault(
+        "roles spelled as the first clients do not",
+        "protocol/messages/stream.py",
+        'serialise("stream/clear", {"server_transmitted": transmitted})',
+        'serialise("stream/clear", {"server_transmitted": transmitted, "roles": ["player"]})',
+        "protocol/test_server_messages.py::test_clear_and_end_name_no_roles",
+    ),
+    _fault(
+        "the oldest era is let in",
+        "protocol/messages/client_hello.py",
+        'if not any("@" in role for role in roles):',
+        "if not roles:",
+        "protocol/test_connection_rules.py::test_rule_02_a_client_of_the_oldest_era_is_turned_away",
+    ),
+)
