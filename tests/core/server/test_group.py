@@ -10,7 +10,7 @@ import logging
 import numpy as np
 import pytest
 
-from core.errors import CommandRefusedError, MediaError, MediaOpenError
+from core.errors import CommandRefusedError, MediaError, MediaOpenError, Refusal
 from core.events import Event, MediumChanged, PlaybackEnded, Underrun
 from core.formats import Block, StreamFormat
 from core.media.media_stream import MediaStream
@@ -375,7 +375,7 @@ async def test_what_was_opened_in_vain_is_let_go() -> None:
         unwanted, stopped = Material(ramp(48_000)), Material(ramp(48_000))
 
         async def refuse() -> None:
-            raise CommandRefusedError("nobody there")
+            raise CommandRefusedError(Refusal.NOT_READY)
 
         with pytest.raises(CommandRefusedError):
             await house.group.play([wish(unwanted)], when_open=refuse)

@@ -14,7 +14,7 @@ from .topology import PlayerConfig, Topology
 
 START_MARGIN_US = 3_000
 """What a step may take from its `now` until the first chunk is on the wire, on top of the player's lead."""
-BATCH_US = 100_000
+BATCH_US = 200_000
 """Chunks are sent in batches of about this length: wake-ups and writes cost more than the chunks in them."""
 
 
