@@ -45,7 +45,7 @@ class PumpHandler(Protocol):
 
 
 class Pump:
-    """Reads and writes until it is stopped: one task each, whatever goes through. On the loop."""
+    """Reads and writes until it is stopped. On the loop."""
 
     def __init__(self, transport: Transport, outbox: Outbox, *, clock: Clock, handler: PumpHandler) -> None:
         """Do nothing yet; `run` does."""
@@ -55,14 +55,17 @@ class Pump:
         self._handler = handler
         self._watch = Watch(clock.now())
         self._alarm = Alarm(clock, self._tick)
-        self._wake = asyncio.Event()
+        self._is_full = asyncio.Event()
+        self._is_woken = False
         self._is_stopped = False
         self._close_code = CloseCode.NORMAL
         self._farewell: str | None = None
 
     def wake(self) -> None:
         """Have what is in the outbox written."""
-        self._wake.set()
+        if not self._is_woken:
+            self._is_woken = True
+            asyncio.get_running_loop().call_soon(self._flush_guarded)
 
     def stop(self, reason: LossReason, farewell: str | None = None) -> None:
         """Have `run` close the connection, after these last words, and return."""
@@ -70,7 +73,7 @@ class Pump:
         self._close_code = _CLOSE_CODES.get(reason, CloseCode.NORMAL)
         self._farewell = farewell
         self._alarm.stop()
-        self._wake.set()
+        self._is_full.set()
         if self._transport.write_buffer_bytes >= LOW_WATER_BYTES:
             self._transport.abort()  # the writer may wait for it to be taken, which it is not
 
@@ -112,23 +115,41 @@ class Pump:
             match received:
                 case str() | bytes():
                     self._handler.handle_message(received, now)
+                    self._flush()
                     self._set_alarm()
                 case Closed(detail=detail, is_error=is_error):
                     self._handler.end(LossReason.PROTOCOL_ERROR if is_error else LossReason.CONNECTION_LOST, detail)
 
     async def _write(self) -> None:
+        """Wait where the network does not take what is written; all else leaves by `_flush`."""
         while not self._is_stopped:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._outbox and not self._is_stopped:
-                if self._transport.write_buffer_bytes > HIGH_WATER_BYTES:
-                    await self._transport.drain()
-                    continue
-                if data := self._outbox.take(HIGH_WATER_BYTES + 1 - self._transport.write_buffer_bytes):
-                    self._transport.write(data)
-                    self._watch.wrote(len(data), self._transport.write_buffer_bytes, self._clock.now())
-                    self._set_alarm()
-                await asyncio.sleep(0)  # a long queue must not keep the next clock request from being read
+            await self._is_full.wait()
+            if not self._is_stopped:
+                await self._transport.drain()
+                self._is_full.clear()
+                self.wake()
+
+    def _flush_guarded(self) -> None:
+        self._is_woken = False
+        try:
+            self._flush()
+        except Exception:
+            _LOGGER.exception("Connection with %s failed", self._transport.peer)
+            self._handler.end(LossReason.PROTOCOL_ERROR, "internal error")
+
+    def _flush(self) -> None:
+        if self._is_stopped or self._is_full.is_set() or not self._outbox:
+            return
+        waiting = self._transport.write_buffer_bytes
+        if waiting > HIGH_WATER_BYTES:
+            self._is_full.set()
+            return
+        if data := self._outbox.take(HIGH_WATER_BYTES + 1 - waiting):
+            self._transport.write(data)
+            self._watch.wrote(len(data), self._transport.write_buffer_bytes, self._clock.now())
+            self._set_alarm()
+        if self._outbox:
+            self.wake()  # later: a long queue must not keep the next clock request from being read
 
     def _tick(self) -> None:
         now = self._clock.now()
