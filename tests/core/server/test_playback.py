@@ -155,7 +155,7 @@ async def test_a_player_dropped_during_a_step_gets_nothing_of_it() -> None:
                 stage.playback.set_topology(topology(ann=player(PCM_48)))
             return result
 
-        stage.playback._renderer.step = drop_meanwhile  # type: ignore[method-assign]
+        stage.playback._renderer.step = drop_meanwhile  # type: ignore[assignment, method-assign]
         await stage.clock.sleep(2 * SECOND)
         assert made
         assert len(stage.chunks[BOB]) == before
