@@ -116,21 +116,13 @@ def playable(listed: Sequence[StreamFormat], capacity_bytes: int) -> tuple[Strea
     return tuple(entry for entry in listed if entry.is_producible and 3 * entry.most_chunk_bytes <= capacity_bytes)
 
 
-def choose_format(
-    listed: Sequence[StreamFormat],
-    *,
-    preferred: StreamFormat | None = None,
-    mix_rate: int | None = None,
-) -> StreamFormat:
-    """Return the entry of a player's own list that it is to be sent.
+def choose_format(listed: Sequence[StreamFormat], *, mix_rate: int | None = None) -> StreamFormat:
+    """Return the entry that a player is to be sent, of its own list, or of its present wish alone.
 
-    `preferred` is the player's present wish and wins when it is listed and producible. Otherwise the list's order
-    decides, except that an entry alike in all but the rate is taken when it saves resampling from `mix_rate`.
+    The order decides, except that an entry alike in all but the rate is taken when it saves resampling from `mix_rate`.
     Raises FormatError when nothing listed can be produced. Source: protocol.md 8.3.
     """
     producible = [entry for entry in listed if entry.is_producible]
-    if preferred is not None and preferred in producible:
-        return preferred
     if not producible:
         raise FormatError("no format of this player's list can be produced")
     first = producible[0]

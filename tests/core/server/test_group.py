@@ -442,6 +442,21 @@ async def test_a_medium_that_breaks_is_told_once_and_not_as_ended() -> None:
         assert (failed.error, failed.message) == ("MediaDecodeError", "broken")
 
 
+async def test_one_in_the_queue_that_cannot_be_opened_is_told_and_stepped_over() -> None:
+    async with housed("ann") as house:
+        bad = Material(ramp(5), open_error=MediaOpenError("not there"))
+        await house.group.play([wish(Material(ramp(48_000)), "1"), wish(bad, "2"), wish(Material(ramp(48_000)), "3")])
+        await house.clock.sleep(3 * SECOND)
+        assert house.media_told() == [
+            ("2", "failed"),
+            ("1", "started"),
+            ("1", "ended"),
+            ("3", "started"),
+            ("3", "ended"),
+        ]
+        assert len(house.sessions["ann"].starts) == house.sessions["ann"].end_count == 1
+
+
 async def test_silence_for_want_of_data_is_told() -> None:
     async with housed("ann") as house:
         slow = Material(ramp(48_000), repeats=60)
