@@ -1,5 +1,6 @@
 """A group of clients that hear the same: members, what plays, and what they are told about it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 import logging
@@ -61,6 +62,7 @@ class ResonateGroup:
         self._position_us = 0
         self._position_at = clock.now()
         self._request_number = 0
+        self._is_configuring = False
         self._unplayable: set[ClientId] = set()
         """Members that have no format for us, as was logged."""
         self._work_done = Work()
@@ -110,7 +112,7 @@ class ResonateGroup:
         """Take in a client; it hears what plays as soon as it can."""
         self._members[client.client_id] = client
         self._inform(client)
-        self._configure()
+        self._configure_soon()
         self._changed()
 
     def remove(self, client: Client) -> None:
@@ -119,19 +121,19 @@ class ResonateGroup:
         self._drop_player(client)
         if client.session is not None:
             client.session.deliver(PlayerOutput(end=True))
-        self._configure()
+        self._configure_soon()
         self._changed()
 
     def client_changed(self, client: Client) -> None:
         """Take note that a member can hear now or no longer, wishes another format, or plays with another delay."""
-        self._configure()
+        self._configure_soon()
         self._changed()
 
     def session_replaced(self, client: Client) -> None:
         """Take note that a member lost its connection, or has a new one: nothing of what it was sent is there."""
         self._drop_player(client)
         self._inform(client)
-        self._configure()
+        self._configure_soon()
         self._changed()
 
     # Playing
@@ -320,8 +322,15 @@ class ResonateGroup:
         ended, self._topology = self._topology, Topology()
         self._deliver(dict.fromkeys(ended.players, PlayerOutput(end=True)))
 
+    def _configure_soon(self) -> None:
+        """Tell the playback who hears it on the loop's next turn: a hundred may come in this one."""
+        if self._playback is not None and not self._is_configuring:
+            self._is_configuring = True
+            asyncio.get_running_loop().call_soon(self._configure)
+
     def _configure(self) -> None:
         """Tell the playback who hears it, if that is anything new."""
+        self._is_configuring = False
         if self._playback is None:
             return
         players = {}
