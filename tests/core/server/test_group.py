@@ -330,7 +330,7 @@ async def test_stop_before_the_start_cancels_it() -> None:
 async def test_play_right_after_stop_is_heard_and_the_old_one_says_nothing_more(turns: int) -> None:
     async with housed("ann") as house:
         await house.group.play([wish(Material(ramp(48_000), repeats=60), "old")])
-        await house.clock.sleep(2 * SECOND)
+        await house.clock.sleep(2 * SECOND + 53_000)  # a step is due: 253 ms to the first sound, and nine batches
         stopping = asyncio.create_task(house.group.stop())
         for _ in range(turns):
             await asyncio.sleep(0)
