@@ -153,7 +153,7 @@ MUTANTS: Final = (
         "server/group.py",
         "if self._playback is playback:",
         "if playback is not None:",
-        "server/test_group.py::test_play_right_after_stop_is_heard_and_the_old_one_says_nothing_more",
+        "server/test_group.py::test_what_an_old_playing_has_still_to_say_reaches_nobody",
     ),
     # What a player holds, and what we do
     _fault(

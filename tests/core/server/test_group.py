@@ -25,7 +25,6 @@ from core.stream.policy import SendPolicy
 from core.units import ClientId, GroupId, ServerTimeUs
 from tests.fakes.clock import FakeClock
 from tests.fakes.rig import FLAC_44, FLAC_48, OPUS_48, PCM_44, PCM_48, ramp
-from tests.fakes.runner import InlineRunner
 from tests.fakes.session import FakeSession, Progress, Update, hello
 from tests.fakes.stage import GatedRunner, Material
 
@@ -42,7 +41,7 @@ class House:
 
     def __init__(self) -> None:
         self.clock = FakeClock()
-        self.render = InlineRunner()
+        self.render = GatedRunner()
         self.media = GatedRunner()
         self.events: list[Event] = []
         self.changed_count = 0
@@ -98,6 +97,7 @@ async def housed(*names: str) -> AsyncIterator[House]:
         house.add(name)
     yield house
     house.media.open()
+    house.render.open()
     await house.group.close()
 
 
@@ -342,6 +342,23 @@ async def test_play_right_after_stop_is_heard_and_the_old_one_says_nothing_more(
         assert house.sessions["ann"].stream_format == PCM_48
         assert np.array_equal(house.pcm("ann")[:9_000], ramp(9_000, 5))
         assert house.group.work.encoded_chunks > 40
+
+
+async def test_what_an_old_playing_has_still_to_say_reaches_nobody() -> None:
+    async with housed("ann") as house:
+        await house.group.play([wish(Material(ramp(48_000), repeats=60), "old")])
+        await house.clock.sleep(2 * SECOND)
+        house.render.shut()  # its last step takes longer than the beginning of the next playing
+        stopping = asyncio.create_task(house.group.stop())
+        await asyncio.sleep(0)
+        await house.group.play([wish(Material(ramp(48_000, 5), repeats=60), "new")])
+        house.render.open()
+        await stopping
+        await house.clock.sleep(SECOND)
+        snapshot = house.group.snapshot()
+        assert (snapshot.state, snapshot.medium and snapshot.medium.media_id) == (PlaybackState.PLAYING, "new")
+        assert not any(isinstance(event, PlaybackEnded) for event in house.events)
+        assert house.sessions["ann"].end_count == 1
 
 
 @pytest.mark.parametrize("turns", range(1, 8))
