@@ -7,7 +7,9 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from core.commands import Halt, Run
 from core.formats import StreamFormat
+from core.stream.player_buffer import PACE
 from core.stream.policy import SendPolicy
+from core.stream.streamer import BATCH_US
 from core.units import ServerTimeUs
 from tests.fakes.rig import FLAC_44, FLAC_48, LEAD_US, OPUS_48, PCM_44, PCM_48, Heard, Rig, noise, player
 
@@ -148,7 +150,8 @@ def test_others_change_nothing_byte_for_byte(actions: list[tuple[int, Action]], 
     mine = [(chunk.start, chunk.data) for chunk in among.heard["a"].chunks]
     alike = [(chunk.start, chunk.data) for chunk in alone.heard["a"].chunks]
     assert all(one == other for one, other in zip(mine, alike, strict=False))
-    assert abs(len(mine) - len(alike)) <= 16  # how much of the horizon was full when the test stopped looking
+    # How much of the horizon was full when the test stopped looking: others wake it at other instants.
+    assert abs(len(mine) - len(alike)) * 25_000 <= (PACE + 1) * BATCH_US
     assert len(among.heard["a"].starts) == 1
     for heard in among.heard.values():
         assert_sound(heard)
