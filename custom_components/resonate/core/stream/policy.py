@@ -17,10 +17,7 @@ class SendPolicy(StrEnum):
 
     def horizon_us(self, lead_us: int) -> int:
         """Return how far ahead to send when the slowest player needs `lead_us`; never less than that."""
-        match self:
-            case SendPolicy.RESPONSIVE:
-                return lead_us + RESPONSIVE_MARGIN_US
-            case SendPolicy.BALANCED:
-                return max(2 * US_PER_S, lead_us + RESPONSIVE_MARGIN_US)
-            case SendPolicy.STABLE:
-                return max(10 * US_PER_S, lead_us + RESPONSIVE_MARGIN_US)
+        return max(_LEAST_US.get(self, 0), lead_us + RESPONSIVE_MARGIN_US)
+
+
+_LEAST_US: Final = {SendPolicy.BALANCED: 2 * US_PER_S, SendPolicy.STABLE: 10 * US_PER_S}
