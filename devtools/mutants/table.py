@@ -91,7 +91,7 @@ MUTANTS: Final = (
     ),
     _fault(
         "lead without the output delay",
-        "server/group.py",
+        "server/client.py",
         "lead_us=(wait_ms + state.output_delay_ms) * US_PER_MS",
         "lead_us=wait_ms * US_PER_MS",
         "server/test_group.py::test_lead_and_delay_come_from_what_the_player_says",

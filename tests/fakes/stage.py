@@ -11,7 +11,8 @@ from core.formats import STEREO, Block
 from core.media.media_stream import MediaStream
 from core.media.request import MediaRequest
 from core.media.source import Passage, SourceInfo
-from core.server.playback import Item, Playback
+from core.server.item import Item
+from core.server.playback import Playback
 from core.step import TrackEvent
 from core.stream.chunk import Chunk, PlayerOutput
 from core.stream.policy import SendPolicy

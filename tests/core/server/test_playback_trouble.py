@@ -10,7 +10,7 @@ import pytest
 from core.commands import AddTrack
 from core.errors import CommandRefusedError, MediaDecodeError
 from core.media.source import Passage
-from core.server.playback import Item
+from core.server.item import Item
 from core.step import Halted, TrackEnded, TrackStarted, TrackStarved
 from core.stream.topology import Topology
 from core.units import TrackId

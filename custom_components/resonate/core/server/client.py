@@ -2,14 +2,18 @@
 
 from typing import Final
 
+from ..channel import Channel
+from ..errors import FormatError
 from ..events import LossReason
-from ..formats import StreamFormat
+from ..formats import LAYOUT_BY_COUNT, StreamFormat, choose_format, playable
 from ..protocol.messages.client_hello import ClientHello, Role
 from ..protocol.messages.client_state import ClientState
-from ..units import ClientId, GroupId
+from ..stream.topology import PlayerConfig
+from ..units import US_PER_MS, ClientId, GroupId
 from .session import Session
 from .snapshot import ClientSnapshot
 
+_LEAST_WAIT_MS: Final = 50  # protocol.md 8.6
 _SMALL_CAPACITY_BYTES: Final = 2_000_000
 """Up to here it is taken for that of a small device, which counts overhead of its own for every chunk."""
 
@@ -80,6 +84,28 @@ class Client:
         """How much audio may be sent ahead to it: nine tenths of what a small device says (protocol.md 8.8)."""
         capacity = 0 if self.hello is None else self.hello.capacity_bytes
         return capacity * 9 // 10 if capacity <= _SMALL_CAPACITY_BYTES else capacity
+
+    @property
+    def wished_formats(self) -> tuple[StreamFormat, ...]:
+        """What it is to be sent one of: what it asked for in this session, else all that it lists and we can make."""
+        listed = playable(self.formats, self.capacity_bytes)
+        return tuple(entry for entry in listed if entry == self.preferred_format) or listed
+
+    def player_config(self, mix_rate: int) -> PlayerConfig:
+        """Return how the streamer is to serve it. Raises FormatError when there is no way. Source: protocol.md 8.6."""
+        listed = self.wished_formats
+        if not listed:
+            raise FormatError(f"it lists no format that we can make and {self.capacity_bytes} bytes can hold")
+        stream_format = choose_format(listed, mix_rate=mix_rate)
+        state = self.state or ClientState()
+        wait_ms = max(state.min_buffer_ms, state.required_lead_time_ms, _LEAST_WAIT_MS)
+        return PlayerConfig(
+            channel=Channel(layout=LAYOUT_BY_COUNT[stream_format.channel_count]),
+            format=stream_format,
+            capacity_bytes=self.capacity_bytes,
+            output_delay_us=state.output_delay_ms * US_PER_MS,
+            lead_us=(wait_ms + state.output_delay_ms) * US_PER_MS,
+        )
 
     def snapshot(self, group_id: GroupId) -> ClientSnapshot:
         """Return how it stands, in the group that it is in."""

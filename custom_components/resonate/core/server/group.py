@@ -2,27 +2,25 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 import logging
 
-from ..channel import Channel
 from ..clock import Clock
 from ..errors import CommandRefusedError, FormatError, MediaError, Refusal
 from ..events import Event, MediumChanged, MediumState, PlaybackEnded, Underrun
-from ..formats import LAYOUT_BY_COUNT, StreamFormat, choose_format, choose_mix_rate, playable
+from ..formats import choose_mix_rate
 from ..media.request import MediaRequest
 from ..media.source import SourceInfo
-from ..protocol.messages.client_state import ClientState
 from ..step import Halted, TrackEnded, TrackEvent, TrackStarted, TrackStarved
 from ..stream.chunk import PlayerOutput
 from ..stream.pipeline import Work
 from ..stream.policy import SendPolicy
-from ..stream.topology import PlayerConfig, Topology
-from ..units import US_PER_MS, ClientId, GroupId, ServerTimeUs
+from ..stream.topology import Topology
+from ..units import ClientId, GroupId, ServerTimeUs
 from .client import Client
-from .playback import Item, Playback
+from .item import Item
+from .playback import Playback
 from .runner import Runner
-from .snapshot import GroupSnapshot, MediumSnapshot, PlaybackState
+from .snapshot import GroupSnapshot, PlaybackState
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -95,7 +93,7 @@ class ResonateGroup:
             name=self.name,
             members=tuple(self._members),
             state=self._state,
-            medium=None if item is None else _describe(item),
+            medium=None if item is None else item.snapshot(),
             position_us=None if item is None else self._position_us,
             position_at=None if item is None else self._position_at,
         )
@@ -292,7 +290,7 @@ class ResonateGroup:
 
             return guarded
 
-        lists = [_wished_formats(client) for client in self._members.values() if client.is_player_ready]
+        lists = [client.wished_formats for client in self._members.values() if client.is_player_ready]
         playback = Playback(
             mix_rate=choose_mix_rate(info.sample_rate, lists),
             policy=self._policy,
@@ -338,7 +336,7 @@ class ResonateGroup:
             if not client.is_player_ready:
                 continue
             try:
-                players[client.client_id] = _player_config(client, self._playback.mix_rate)
+                players[client.client_id] = client.player_config(self._playback.mix_rate)
             except FormatError as err:
                 if client.client_id not in self._unplayable:
                     _LOGGER.warning("%s cannot be played to: %s", client.name, err)
@@ -378,48 +376,3 @@ class ResonateGroup:
             return
         session.group_update(playing=self.is_playing, group_id=self.group_id, name=self.name)
         session.metadata(self.snapshot().medium, position_us=self._present_position_us, playing=self.is_playing)
-
-
-def _wished_formats(client: Client) -> tuple[StreamFormat, ...]:
-    """Return what a player is to be sent one of: what it asked for in this session, else its list."""
-    listed = playable(client.formats, client.capacity_bytes)
-    return tuple(entry for entry in listed if entry == client.preferred_format) or listed
-
-
-def _player_config(client: Client, mix_rate: int) -> PlayerConfig:
-    """Return how the streamer is to serve a player. Raises FormatError when there is no way."""
-    listed = _wished_formats(client)
-    if not listed:
-        raise FormatError(f"it lists no format that we can make and {client.capacity_bytes} bytes can hold")
-    stream_format = choose_format(listed, mix_rate=mix_rate)
-    state = client.state or ClientState()
-    wait_ms = max(state.min_buffer_ms, state.required_lead_time_ms, 50)
-    return PlayerConfig(
-        channel=Channel(layout=LAYOUT_BY_COUNT[stream_format.channel_count]),
-        format=stream_format,
-        capacity_bytes=client.capacity_bytes,
-        output_delay_us=state.output_delay_ms * US_PER_MS,
-        lead_us=(wait_ms + state.output_delay_ms) * US_PER_MS,
-    )
-
-
-def _describe(item: Item) -> MediumSnapshot:
-    request, info = item.request, item.info
-    medium = MediumSnapshot(
-        media_id=request.media_id,
-        title=request.title,
-        artist=request.artist,
-        album=request.album,
-        mime_type=request.mime_type,
-    )
-    if info is None:
-        return medium
-    return replace(
-        medium,
-        title=request.title or info.title,
-        artist=request.artist or info.artist,
-        album=request.album or info.album,
-        duration_us=info.duration_us,
-        is_live=info.is_live,
-        is_seekable=info.is_seekable,
-    )

@@ -9,44 +9,18 @@ import logging
 from ..clock import Clock
 from ..commands import AddTrack, CloseQueue, Command, Halt, Run, SetTopology
 from ..errors import CommandRefusedError, MediaDecodeError, MediaError, Refusal
-from ..media.opener import open_source
 from ..media.request import MediaRequest
-from ..media.source import SourceInfo
 from ..renderer import Renderer
 from ..step import StepResult, TrackEnded, TrackEvent, TrackInput, TrackStarted
 from ..stream.chunk import PlayerOutput
 from ..stream.policy import SendPolicy
 from ..stream.topology import Topology
 from ..units import ClientId, ServerTimeUs, TrackId
+from .item import Item
 from .reader import Reader
 from .runner import Runner
 
 _LOGGER = logging.getLogger(__name__)
-
-
-class Item:
-    """A medium of a playing."""
-
-    def __init__(self, request: MediaRequest) -> None:
-        self.request = request
-        self.source = open_source(request)
-        self.info: SourceInfo | None = None
-        """None until it is open."""
-        self.error: MediaError | None = None
-        """Why it could not be played, or not to its end."""
-        self.track_id: TrackId | None = None
-        """Its present reading: a seek makes another."""
-        self.reading: asyncio.Task[None] | None = None
-        self.was_heard = False
-
-    async def open(self, media: Runner) -> SourceInfo:
-        """Open the medium. Raises MediaError, and lets go of it then."""
-        try:
-            self.info = await media.run(self.source.open)
-        except BaseException:
-            await media.run(self.source.close)
-            raise
-        return self.info
 
 
 class Playback:
