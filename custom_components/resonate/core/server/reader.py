@@ -10,8 +10,8 @@ from ..step import TrackInput
 from ..units import US_PER_MS, US_PER_S, us_to_frames
 from .runner import Runner
 
-FIRST_READ_US: Final = 100 * US_PER_MS
-"""Short, so that the first sound comes soon."""
+FIRST_READ_US: Final = 200 * US_PER_MS
+"""Short, so that the first sound comes soon; as much as a renderer wants before it begins."""
 READ_US: Final = 500 * US_PER_MS
 """Long, so that there are few hops."""
 AHEAD_US: Final = 5 * US_PER_S
