@@ -5,7 +5,7 @@ import pytest
 
 from core.protocol.websocket import Opcode
 from core.server.outbox import MAX_ENTRIES, MAX_QUEUED_US, Outbox, Stamped
-from core.stream.chunk import Chunk
+from core.stream.chunk import Batch, Chunk
 from core.units import ServerTimeUs
 from tests.fakes.clock import FakeClock
 from tests.fakes.transport import parse_frames
@@ -15,6 +15,10 @@ ROOM = 64 * 1024
 
 def make_chunk(start: int, duration_us: int = 25_000, byte_count: int = 100) -> Chunk:
     return Chunk(start=ServerTimeUs(start), duration_us=duration_us, data=b"a" * byte_count, frame=0, frame_count=1)
+
+
+def play(outbox: Outbox, *chunks: Chunk) -> None:
+    outbox.play(Batch(chunks))
 
 
 def pack(chunk: Chunk) -> bytes:
@@ -41,9 +45,9 @@ def clock() -> FakeClock:
 def test_replies_leave_before_messages_before_the_stream_in_one_write(clock: FakeClock) -> None:
     outbox = make_outbox(clock)
     outbox.mark(lambda now: f"start {now}")
-    outbox.play(make_chunk(2_000))
+    play(outbox, make_chunk(2_000))
     outbox.mark(lambda now: f"clear {now}")
-    outbox.play(make_chunk(3_000))
+    play(outbox, make_chunk(3_000))
     outbox.say("command")
     outbox.say("state")
     outbox.reply(lambda now: f"first {now}")
@@ -89,18 +93,18 @@ def test_what_is_no_longer_due_does_not_leave(clock: FakeClock) -> None:
     outbox = Outbox(clock, is_masking=False, pack=pack, is_streaming=lambda: is_streaming)
     outbox.reply(lambda now: None)
     outbox.mark(lambda now: None)
-    outbox.play(make_chunk(2_000))
+    play(outbox, make_chunk(2_000))
     assert outbox.take(ROOM) == b""
     assert (outbox.dropped_chunk_count, outbox.sent_bytes, outbox.queued_us) == (1, 0, 0)
     is_streaming = True
-    outbox.play(make_chunk(2_000))
+    play(outbox, make_chunk(2_000))
     assert len(payloads(outbox.take(ROOM))) == 1
 
 
 def test_no_more_than_there_is_room_for_but_replies_and_messages_always(clock: FakeClock) -> None:
     outbox = make_outbox(clock)
     for index in range(10):
-        outbox.play(make_chunk(5_000 + index, byte_count=1_000))
+        play(outbox, make_chunk(5_000 + index, byte_count=1_000))
     assert len(payloads(outbox.take(2_500))) == 3
     outbox.reply(lambda now: "reply")
     outbox.say("say")
@@ -111,7 +115,7 @@ def test_no_more_than_there_is_room_for_but_replies_and_messages_always(clock: F
 def test_late_chunks_are_dropped_and_counted(clock: FakeClock) -> None:
     outbox = make_outbox(clock)
     for start in (700, 900, 901):
-        outbox.play(make_chunk(start, duration_us=100, byte_count=10))
+        play(outbox, make_chunk(start, duration_us=100, byte_count=10))
     outbox.mark(lambda now: "end")
     assert payloads(outbox.take(ROOM)) == [b"901" + b"a" * 10, b"end"]
     assert (outbox.dropped_chunk_count, outbox.sent_bytes, outbox.queued_us, outbox.queued_bytes) == (2, 10, 0, 0)
@@ -120,10 +124,10 @@ def test_late_chunks_are_dropped_and_counted(clock: FakeClock) -> None:
 def test_what_was_dropped_before_a_clear_leaves_the_marks_in_place(clock: FakeClock) -> None:
     outbox = make_outbox(clock)
     outbox.mark(lambda now: "start")
-    outbox.play(make_chunk(2_000))
+    play(outbox, make_chunk(2_000))
     outbox.drop_chunks()
     outbox.mark(lambda now: "clear")
-    outbox.play(make_chunk(9_000, byte_count=1))
+    play(outbox, make_chunk(9_000, byte_count=1))
     assert (outbox.queued_us, outbox.queued_bytes) == (25_000, 1)
     assert payloads(outbox.take(ROOM)) == [b"start", b"clear", b"9000a"]
 
@@ -132,7 +136,7 @@ def test_one_bytes_object_for_all_players_of_a_kind(clock: FakeClock) -> None:
     chunk = make_chunk(2_000)
     for is_masking in (False, True, False, True):
         outbox = make_outbox(clock, is_masking=is_masking)
-        outbox.play(chunk)
+        play(outbox, chunk)
         framed = outbox.take(ROOM)
         before = chunk.wire["masked" if is_masking else "plain"]
         assert framed == before
@@ -171,9 +175,9 @@ def test_limits(clock: FakeClock) -> None:
 
 def test_the_audio_that_waits_is_limited(clock: FakeClock) -> None:
     outbox = make_outbox(clock)
-    outbox.play(make_chunk(2_000, duration_us=MAX_QUEUED_US))
+    play(outbox, make_chunk(2_000, duration_us=MAX_QUEUED_US))
     assert not outbox.is_over_limit
-    outbox.play(make_chunk(3_000))
+    play(outbox, make_chunk(3_000))
     assert outbox.is_over_limit
 
 
@@ -206,7 +210,7 @@ def test_any_order_keeps_the_stream_in_order_and_replies_never_behind_audio(
             case "take":
                 writes.append(payloads(outbox.take(room)))
             case int():
-                outbox.play(make_chunk(10_000_000 + serial, byte_count=entry))
+                play(outbox, make_chunk(10_000_000 + serial, byte_count=entry))
     rank = {b"r": 0, b"s": 1, b"m": 2, b"1": 2}
     for write in writes:
         ranks = [rank[payload[:1]] for payload in write]
@@ -217,3 +221,31 @@ def test_any_order_keeps_the_stream_in_order_and_replies_never_behind_audio(
     sent = sum(len(payload) - 8 for write in writes for payload in write if payload.startswith(b"1"))
     assert outbox.sent_bytes == sent
     assert outbox.queued_us >= 0
+
+
+def test_chunks_of_one_batch_are_framed_and_joined_once_for_all_who_get_them() -> None:
+    clock = FakeClock(1_000)
+    batch = Batch(make_chunk(2_000_000 + index * 25_000) for index in range(8))
+    one, two, other = make_outbox(clock), make_outbox(clock), make_outbox(clock)
+    for outbox in (one, two):
+        outbox.play(batch)
+    play(other, batch[0])
+    together = one.take(100_000)
+    assert two.take(100_000) is not None
+    assert batch.wire["plain"] == together == b"".join(chunk.wire["plain"] for chunk in batch)
+    assert other.take(100_000) == batch[0].wire["plain"]
+    assert (one.sent_bytes, one.queued_us, one.queued_bytes, bool(one)) == (800, 0, 0, False)
+
+
+def test_a_batch_is_split_where_the_room_or_the_present_ends() -> None:
+    clock = FakeClock(1_000)
+    outbox = make_outbox(clock)
+    batch = Batch(make_chunk(2_000 + index * 25_000) for index in range(8))
+    outbox.play(batch)
+    first = outbox.take(250)
+    assert first == b"".join(chunk.wire["plain"] for chunk in batch[:3])
+    assert outbox.queued_us == 5 * 25_000
+    clock.advance(batch[4].end - clock.now())
+    assert outbox.take(10_000) == b"".join(chunk.wire["plain"] for chunk in batch[5:])
+    assert outbox.dropped_chunk_count == 2
+    assert (outbox.queued_us, outbox.queued_bytes) == (0, 0)

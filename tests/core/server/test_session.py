@@ -16,7 +16,7 @@ from core.protocol.websocket import CloseCode, Opcode
 from core.server.session import Session
 from core.server.snapshot import MediumSnapshot
 from core.server.transport import HIGH_WATER_BYTES, Closed, Transport
-from core.stream.chunk import Chunk, PlayerOutput, StreamStart
+from core.stream.chunk import Batch, Chunk, PlayerOutput, StreamStart
 from core.units import US_PER_S, GroupId, ServerTimeUs
 from tests.fakes.client import PCM, MemoryClient
 from tests.fakes.clock import FakeClock
@@ -93,8 +93,8 @@ async def open_session(owner: Owner, **changes: object) -> tuple[MemoryClient, S
     return client, owner.sessions[-1]
 
 
-def make_chunks(clock: FakeClock, count: int, *, byte_count: int = 100, ahead_us: int = 500_000) -> tuple[Chunk, ...]:
-    return tuple(
+def make_chunks(clock: FakeClock, count: int, *, byte_count: int = 100, ahead_us: int = 500_000) -> Batch:
+    return Batch(
         Chunk(
             start=ServerTimeUs(clock.now() + ahead_us + index * 25_000),
             duration_us=25_000,

@@ -1,9 +1,11 @@
 """The account of what a player holds: exact to the byte."""
 
+from copy import deepcopy
+
 from hypothesis import given, strategies as st
 import pytest
 
-from core.stream.chunk import Chunk
+from core.stream.chunk import Batch, Chunk
 from core.stream.player_buffer import BURST_US, PACE, PlayerBuffer
 from core.units import ServerTimeUs
 
@@ -110,3 +112,29 @@ def test_sent_until_is_the_end_of_the_last_chunk_without_the_delay(number: int) 
     for at in range(number + 1):
         held.add(chunk(at), ServerTimeUs(0))
     assert held.sent_until == chunk(number).end
+
+
+@given(
+    capacity=st.integers(120, 3_000),
+    sizes=st.lists(st.lists(st.integers(1, 110), min_size=1, max_size=30), min_size=1, max_size=6),
+    gaps=st.lists(st.integers(0, 400_000), min_size=6, max_size=6),
+)
+def test_all_at_once_is_allowed_just_when_one_by_one_is_and_counts_the_same(
+    capacity: int, sizes: list[list[int]], gaps: list[int]
+) -> None:
+    at_once, one_by_one = buffer(capacity), buffer(capacity)
+    now = ServerTimeUs(9_000_000)
+    number = 0
+    for batch_sizes, gap in zip(sizes, gaps, strict=False):
+        now = ServerTimeUs(now + gap)
+        batch = Batch(chunk(number + at, size) for at, size in enumerate(batch_sizes))
+        number += len(batch)
+        trial = deepcopy(one_by_one)
+        allowed = True
+        for it in batch:
+            allowed = allowed and trial.can_ever_hold(it) and trial.ready_at(it, now) == now
+            trial.add(it, now)
+        assert at_once.add_all(batch, now) is allowed
+        if allowed:
+            one_by_one = trial
+        assert at_once.held_bytes(now) == one_by_one.held_bytes(now)

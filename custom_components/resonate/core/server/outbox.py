@@ -6,7 +6,7 @@ from typing import Final
 
 from ..clock import Clock
 from ..protocol.websocket import Opcode
-from ..stream.chunk import Chunk
+from ..stream.chunk import Batch, Chunk
 from ..units import US_PER_S, ServerTimeUs
 from .transport import make_frame
 
@@ -50,7 +50,7 @@ class Outbox:
         self._replies: list[Stamped] = []
         self._messages: deque[str] = deque()
         self._is_ping_due = False
-        self._stream: deque[Chunk | Stamped] = deque()
+        self._stream: deque[Batch | Stamped] = deque()
 
     def __bool__(self) -> bool:
         """Whether anything waits."""
@@ -82,15 +82,16 @@ class Outbox:
         """Add a message with a place of its own in the stream."""
         self._stream.append(message)
 
-    def play(self, chunk: Chunk) -> None:
-        """Add a chunk to the stream."""
-        self._stream.append(chunk)
-        self.queued_us += chunk.duration_us
-        self.queued_bytes += len(chunk.data)
+    def play(self, chunks: Batch) -> None:
+        """Add chunks to the stream."""
+        if chunks:
+            self._stream.append(chunks)
+            self.queued_us += chunks.duration_us
+            self.queued_bytes += chunks.byte_count
 
     def drop_chunks(self) -> None:
         """Forget the chunks that wait; the marks keep their places."""
-        self._stream = deque(entry for entry in self._stream if not isinstance(entry, Chunk))
+        self._stream = deque(entry for entry in self._stream if not isinstance(entry, Batch))
         self.queued_us = self.queued_bytes = 0
 
     def take(self, room_bytes: int) -> bytes:
@@ -104,7 +105,7 @@ class Outbox:
             parts.append(self._text(self._messages.popleft()))
         room_bytes -= sum(map(len, parts))
         while self._stream and room_bytes > 0:
-            part = self._next_of_stream()
+            part = self._next_of_stream(room_bytes)
             parts.append(part)
             room_bytes -= len(part)
         # Made last and put first: their stamp is to be as late as can be.
@@ -114,20 +115,33 @@ class Outbox:
         self._replies.clear()
         return b"".join(first + parts)
 
-    def _next_of_stream(self) -> bytes:
+    def _next_of_stream(self, room_bytes: int) -> bytes:
         entry = self._stream.popleft()
         now = self._clock.now()
-        if not isinstance(entry, Chunk):
+        if not isinstance(entry, Batch):
             return self._text(entry(now))
+        is_due = entry[0].end > now and self._is_streaming()
+        if len(entry) > 1 and (entry.byte_count > room_bytes or not is_due):
+            self._stream.extendleft(Batch((chunk,)) for chunk in reversed(entry))
+            return self._next_of_stream(room_bytes)
         self.queued_us -= entry.duration_us
-        self.queued_bytes -= len(entry.data)
-        if entry.end <= now or not self._is_streaming():
+        self.queued_bytes -= entry.byte_count
+        if not is_due:
             self.dropped_chunk_count += 1
             return b""
-        self.sent_bytes += len(entry.data)
-        framed = entry.wire.get(self._wire_key)
+        self.sent_bytes += entry.byte_count
+        return self._framed(entry)
+
+    def _framed(self, batch: Batch) -> bytes:
+        framed = batch.wire.get(self._wire_key)
         if framed is None:
-            framed = entry.wire[self._wire_key] = self._frame(Opcode.BINARY, self._pack(entry))
+            framed = batch.wire[self._wire_key] = b"".join(self._framed_chunk(chunk) for chunk in batch)
+        return framed
+
+    def _framed_chunk(self, chunk: Chunk) -> bytes:
+        framed = chunk.wire.get(self._wire_key)
+        if framed is None:
+            framed = chunk.wire[self._wire_key] = self._frame(Opcode.BINARY, self._pack(chunk))
         return framed
 
     def _text(self, message: str | None) -> bytes:

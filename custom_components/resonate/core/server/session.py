@@ -176,8 +176,7 @@ class Session:
         if output.clear:
             self._outbox.drop_chunks()
             self._outbox.mark(self._stream_clear)
-        for chunk in output.chunks:
-            self._outbox.play(chunk)
+        self._outbox.play(output.chunks)
         self._wake_writer()
 
     def group_update(self, *, playing: bool, group_id: GroupId, name: str) -> None:

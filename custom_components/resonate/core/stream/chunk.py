@@ -1,5 +1,6 @@
 """What travels: an encoded piece of audio with its instant."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..formats import StreamFormat
@@ -26,6 +27,17 @@ class Chunk:
         return ServerTimeUs(self.start + self.duration_us)
 
 
+class Batch(tuple[Chunk, ...]):  # noqa: SLOT001 - a tuple cannot have any
+    """Chunks that leave together: one object for all players that are sent just these."""
+
+    def __init__(self, chunks: Iterable[Chunk] = ()) -> None:
+        """Add up what they amount to."""
+        self.byte_count = sum(len(chunk.data) for chunk in self)
+        self.duration_us = sum(chunk.duration_us for chunk in self)
+        self.wire: dict[str, bytes] = {}
+        """All of them, framed once per way of framing; the loop's only."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamStart:
     """What a player must know before its first chunk in a format."""
@@ -41,4 +53,4 @@ class PlayerOutput:
     end: bool = False
     start: StreamStart | None = None
     clear: bool = False
-    chunks: tuple[Chunk, ...] = ()
+    chunks: Batch = field(default_factory=Batch)

@@ -4,7 +4,7 @@ from collections import deque
 from typing import Final
 
 from ..units import US_PER_S, ServerTimeUs
-from .chunk import Chunk
+from .chunk import Batch, Chunk
 
 BURST_US: Final = 2 * US_PER_S
 PACE: Final = 4
@@ -63,6 +63,17 @@ class PlayerBuffer:
         byte_count = len(chunk.data) + self.header_bytes
         self._held.append((chunk.end, byte_count))
         self._held_bytes += byte_count
+
+    def add_all(self, batch: Batch, now: ServerTimeUs) -> bool:
+        """Count chunks that are sent now, if all of them may be; return whether that is so."""
+        byte_count = batch.byte_count + len(batch) * self.header_bytes
+        paced_until = max(self._paced_until, now * PACE) + batch.duration_us
+        if paced_until > now * PACE + BURST_US or self.held_bytes(now) + byte_count > self.capacity_bytes:
+            return False
+        self._paced_until = paced_until
+        self._held.extend((chunk.end, len(chunk.data) + self.header_bytes) for chunk in batch)
+        self._held_bytes += byte_count
+        return True
 
     def clear(self) -> None:
         """Forget everything: the player was told to drop what it holds."""

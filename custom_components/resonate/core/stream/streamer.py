@@ -1,12 +1,13 @@
 """Channels to players: `configure` takes the topology, `prepare` makes chunks once for all, `send` fills buffers."""
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import NamedTuple
 
 from ..channel import Channel
 from ..formats import Block, Codec, StreamFormat
 from ..units import ClientId, ServerTimeUs
-from .chunk import Chunk, PlayerOutput, StreamStart
+from .chunk import Batch, Chunk, PlayerOutput, StreamStart
 from .pipeline import MakeEncoder, MakeResampler, Pipeline, Work
 from .player_buffer import PlayerBuffer
 from .timeline import Timeline
@@ -56,6 +57,15 @@ class _Subscriber:
         self.pipeline = pipeline
         self.number = pipeline.first_number
         self.not_before = not_before
+
+    def take(self, batch: Batch, now: ServerTimeUs) -> bool:
+        """Go past all these chunks if they can be sent just so; return whether that is so."""
+        if not batch or not self.knows_format or self.not_before is not None:
+            return False
+        if batch[0].start <= now + self.config.output_delay_us or not self.buffer.add_all(batch, now):
+            return False
+        self.number += len(batch)
+        return True
 
     def next_chunk(self, now: ServerTimeUs) -> Chunk | None:
         """Return the chunk to be sent next, stepping over those too early or too late for it, and too large."""
@@ -186,7 +196,15 @@ class Streamer:
         """Return what every player can take now, and when one of those that cannot take all of it could take more."""
         outputs = {}
         wake_at: ServerTimeUs | None = None
+        shared: dict[tuple[Pipeline, int], PlayerOutput] = {}
         for player_id, subscriber in self._subscribers.items():
+            # Nearly always players are sent all that is new in their pipeline: one output for all of them.
+            place = (subscriber.pipeline, subscriber.number)
+            if (all_new := shared.get(place)) is None:
+                all_new = shared[place] = PlayerOutput(chunks=_all_new(*place, now + horizon_us))
+            if subscriber.take(all_new.chunks, now):
+                outputs[player_id] = all_new
+                continue
             output, retry_at = _fill(subscriber, now, horizon_us)
             if output is not None:
                 outputs[player_id] = output
@@ -268,4 +286,11 @@ def _fill(
     if not subscriber.knows_format:
         subscriber.knows_format = subscriber.has_stream = True
         start = subscriber.pipeline.start_payload
-    return PlayerOutput(start=start, chunks=tuple(chunks)), retry_at
+    return PlayerOutput(start=start, chunks=Batch(chunks)), retry_at
+
+
+def _all_new(pipeline: Pipeline, number: int, horizon: int) -> Batch:
+    """Return all chunks from `number` on, none unless all of them are due."""
+    if number < pipeline.first_number or not pipeline.chunks or pipeline.chunks[-1].start > horizon:
+        return Batch()
+    return Batch(islice(pipeline.chunks, number - pipeline.first_number, None))
