@@ -35,8 +35,8 @@ MUTANTS: Final = (
     _fault(
         "a dropped chunk",
         "stream/streamer.py",
-        "        subscriber.number += 1\n",
-        "        subscriber.number += 1 + (subscriber.number == 20)\n",
+        "        self.number += len(batch)\n",
+        "        self.number += len(batch) + (self.number > 40)\n",
         "test_renderer.py::test_a_medium_is_heard_whole_bit_for_bit_once_and_then_the_stream_ends",
     ),
     _fault(
