@@ -74,19 +74,20 @@ async def test_a_server_may_dial(tmp_path: Path) -> None:
     listening = json.loads(await player.stdout.readline())
     assert listening["event"] == "listening"
     url = f"ws://127.0.0.1:{listening['port']}/sendspin"
-    async with (
-        aiohttp.ClientSession() as session,
-        session.ws_connect(url) as first_socket,
-        session.ws_connect(url) as second_socket,
-    ):
-        first, second = Client(first_socket), Client(second_socket)
-        await asyncio.wait_for(first.converse(), 5)  # the second takes the player over
-        assert first.goodbyes == ["another_server"]
-        talk = asyncio.create_task(second.converse())
-        while not second.server.states:
+    async with aiohttp.ClientSession() as session, session.ws_connect(url) as first_socket:
+        first = Client(first_socket)
+        first_talk = asyncio.create_task(first.converse())
+        while not first.server.states:
             await asyncio.sleep(0.01)
-        events = await finish(player)
-        await talk
+        async with session.ws_connect(url) as second_socket:
+            second = Client(second_socket)
+            second_talk = asyncio.create_task(second.converse())
+            await asyncio.wait_for(first_talk, 5)  # the second takes the player over
+            assert first.goodbyes == ["another_server"]
+            while not second.server.states:
+                await asyncio.sleep(0.01)
+            events = await finish(player)
+            await second_talk
     assert second.goodbyes == ["shutdown"]
     assert [event["event"] for event in events] == ["connected", "lost", "connected", "lost"]
 
