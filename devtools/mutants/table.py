@@ -106,7 +106,7 @@ MUTANTS: Final = (
     _fault(
         "a scheduled start is forgotten while something plays",
         "renderer.py",
-        "if self._timeline is None or self._coming is not None:",
+        "if self._timeline is None or self._lineup.coming is not None:",
         "if self._timeline is None:",
         "test_renderer_trouble.py"
         "::test_a_scheduled_replacement_is_met_to_the_microsecond_and_the_old_one_plays_until_then",

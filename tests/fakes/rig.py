@@ -6,8 +6,8 @@ from itertools import count
 
 import numpy as np
 
-from core.channel import Channel
-from core.commands import AddTrack, CloseQueue, Command, SetTopology
+from core.channel import Channel, FeedId
+from core.commands import AddSide, AddTrack, CloseQueue, Command, SetTopology
 from core.formats import LAYOUT_BY_COUNT, STEREO, Block, Codec, StreamFormat
 from core.media.source import Passage
 from core.renderer import Renderer
@@ -89,6 +89,8 @@ class Material:
     is_endless: bool = False
     is_held: bool = False
     """Gives nothing for the time being."""
+    is_broken: bool = False
+    """Breaks where it would end."""
 
 
 class Rig:
@@ -128,6 +130,16 @@ class Rig:
         track_id = TrackId(next(self._track_ids))
         self.material[track_id] = Material(block, is_endless=is_endless)
         self.tell(AddTrack(track_id=track_id, replaces=replaces, **values))  # type: ignore[arg-type]
+        return track_id
+
+    def add_side(
+        self, beside: TrackId, block: Block, *feeds: str, position_us: int = 0, is_broken: bool = False
+    ) -> TrackId:
+        """Add samples that these feeds hear in the place of a track."""
+        track_id = TrackId(next(self._track_ids))
+        self.material[track_id] = Material(block, is_broken=is_broken)
+        names = frozenset(map(FeedId, feeds))
+        self.tell(AddSide(track_id=track_id, beside=beside, feeds=names, position_us=position_us))
         return track_id
 
     def close_queue(self) -> None:
@@ -205,4 +217,4 @@ class Rig:
             wanted -= len(piece)
             passages.append(Passage(piece, STEREO))
         is_ended = not material.is_endless and material.given >= len(material.block)
-        return TrackInput(passages=tuple(passages), is_ended=is_ended)
+        return TrackInput(passages=tuple(passages), is_ended=is_ended, is_broken=is_ended and material.is_broken)

@@ -7,7 +7,8 @@ from .formats import STEREO, Layout
 
 FeedId = NewType("FeedId", str)
 MAIN_FEED: Final = FeedId("main")
-"""The mix that always exists: serves everybody without a sound of its own, and all analysis."""
+"""The mix that always exists: serves everybody without a sound of its own, and all analysis. Any other feed is the same
+mix, but for the media that bring something of their own for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

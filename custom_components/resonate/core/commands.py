@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .channel import MAIN_FEED, FeedId
+from .channel import FeedId
 from .stream.topology import Topology
 from .units import ServerTimeUs, TrackId
 
@@ -24,7 +24,25 @@ class AddTrack:
     position_us: int = 0
     """Where in its medium it begins."""
     is_live: bool = False
-    feed: FeedId = MAIN_FEED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddSide:
+    """What these feeds hear in the place of a track, once there is something; one after the other, the first counts."""
+
+    track_id: TrackId
+    beside: TrackId
+    feeds: frozenset[FeedId]
+    position_us: int
+    """Where in the medium it begins; the track itself is heard before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetFeeds:
+    """These feeds, and no others, hear a side; a side that none does goes."""
+
+    track_id: TrackId
+    feeds: frozenset[FeedId]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,5 +66,5 @@ class Halt:
     """None: now."""
 
 
-type Command = SetTopology | AddTrack | CloseQueue | Run | Halt
+type Command = SetTopology | AddTrack | AddSide | SetFeeds | CloseQueue | Run | Halt
 """Everything a renderer can be told."""

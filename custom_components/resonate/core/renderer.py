@@ -12,16 +12,16 @@ from typing import Final, assert_never
 from .audio.resample import make_resampler
 from .channel import Channel
 from .codecs.registry import make_encoder
-from .commands import AddTrack, CloseQueue, Command, Halt, Run, SetTopology
-from .formats import Block, StreamFormat
+from .commands import AddSide, AddTrack, CloseQueue, Command, Halt, Run, SetFeeds, SetTopology
+from .formats import StreamFormat
 from .mix.line import Line
-from .mix.mixer import mix
+from .mix.lineup import Lineup, feed_ends, lacking, lacking_soon
 from .mix.track import Track
 from .step import Halted, StepResult, TrackEnded, TrackEvent, TrackInput, TrackStarted, TrackStarved
 from .stream.chunk import PlayerOutput
 from .stream.pipeline import MakeEncoder, MakeResampler
 from .stream.policy import SendPolicy
-from .stream.streamer import BATCH_US, Demand, Streamer
+from .stream.streamer import BATCH_US, Limits, Streamer
 from .stream.timeline import Timeline
 from .stream.topology import Topology
 from .units import US_PER_S, ClientId, ServerTimeUs, TrackId, us_to_frames
@@ -34,6 +34,8 @@ STARVED_US: Final = 100_000
 """How long before it would be missed silence takes the place of what a source has not given."""
 KEPT_US: Final = US_PER_S
 """History before now: more than the longest preroll."""
+PATIENCE_US: Final = 500_000
+"""How long a start waits for what some channels hear in the place of the main mix; then they begin without."""
 AHEAD_US: Final = US_PER_S
 """Decoded audio beyond the horizon, for players that join and for sources that hesitate."""
 
@@ -57,14 +59,9 @@ class Renderer:
         self._prebuffer_frames = us_to_frames(PREBUFFER_US, mix_rate)
         self._streamer = Streamer(mix_rate=mix_rate, make_encoder=make_encoder, make_resampler=make_resampler)
         self._set_topology(Topology())
-        self._line = Line(0)
-        """What is heard now, and what follows it."""
-        self._past: list[Track] = []
-        """Heard, and still needed by whatever settles before it starts."""
+        self._lineup = Lineup()
         self._audible: set[TrackId] = set()
         """Tracks that have been told to be heard."""
-        self._coming: Line | None = None
-        """Takes the place of all that once there is enough of it."""
         self._is_closed = False
         self._timeline: Timeline | None = None
         """None while nothing runs."""
@@ -75,8 +72,14 @@ class Renderer:
         self._dry_at: ServerTimeUs | None = None
         """Since when there has been nothing to be heard though it runs."""
         self._halt_at: ServerTimeUs | None = None
+        self._patient_until: ServerTimeUs | None = None
+        """Until when the start waits for sides, though its tracks are there."""
         self._events: list[TrackEvent] = []
         self._outputs: dict[ClientId, PlayerOutput] = {}
+
+    @property
+    def _line(self) -> Line:
+        return self._lineup.line
 
     @property
     def pipelines(self) -> Collection[tuple[Channel, StreamFormat]]:
@@ -91,15 +94,19 @@ class Renderer:
         self._events, self._outputs = [], {}
         for command in commands:
             self._obey(command, now)
-        self._take(inputs)
+        for track_id, given in inputs.items():
+            self._lineup.write(track_id, given.passages, is_ended=given.is_ended, is_broken=given.is_broken)
         if self._halt_at is not None and self._halt_at <= now:
             self._halt(now)
         self._replace(now)
         if self._timeline is not None:
             self._notice_standstill(self._timeline, now)
         self._begin(now)
-        wake_at = self._halt_at if self._timeline is None else self._advance(self._timeline, now)
-        is_finished = self._is_closed and not self._line.tracks and self._coming is None
+        if self._timeline is None:
+            wake_at = min((at for at in (self._halt_at, self._patient_until) if at is not None), default=None)
+        else:
+            wake_at = self._advance(self._timeline, now)
+        is_finished = self._is_closed and not self._line.tracks and self._lineup.coming is None
         if is_finished:
             self._finish()
         self._forget(now)
@@ -124,13 +131,17 @@ class Renderer:
                     self._streamer.configure(topology, now)
             case AddTrack():
                 self._add(command)
+            case AddSide(beside=beside, track_id=track_id, feeds=feeds, position_us=position_us):
+                self._lineup.add_side(beside, track_id, feeds, position_us)
+            case SetFeeds(track_id=track_id, feeds=feeds):
+                self._lineup.set_feeds(track_id, feeds)
             case CloseQueue():
                 self._is_closed = True
             case Run():
                 self._halt_at = None
                 if self._timeline is None:
                     self._streamer.configure(self._topology, now)
-                if self._timeline is None or self._coming is not None:
+                if self._timeline is None or self._lineup.coming is not None:
                     self._run = command
             case Halt(at=at):
                 if at is None or at <= now:
@@ -153,23 +164,22 @@ class Renderer:
     def _add(self, command: AddTrack) -> None:
         self._is_closed = False
         if command.replaces:
-            self._coming = Line(self._head_frame)
-        line = self._line if self._coming is None else self._coming
+            self._lineup.coming, self._patient_until = Line(self._head_frame), None
+        line = self._lineup.last
         line.append(
             Track(
                 command.track_id,
                 start_frame=line.start_frame,
                 mix_rate=self.mix_rate,
                 position_us=command.position_us,
-                feed=command.feed,
                 is_live=command.is_live,
             )
         )
-        if self._coming is None:
+        if line is self._line:
             self._streamer.go_on()
 
     def _halt(self, now: ServerTimeUs) -> None:
-        self._halt_at = self._dry_at = self._run = None
+        self._halt_at = self._dry_at = self._run = self._patient_until = None
         if self._timeline is not None:
             self._rewind(self._timeline, now)
             self._timeline = None
@@ -194,29 +204,27 @@ class Renderer:
 
     # Data
 
-    def _take(self, inputs: Mapping[TrackId, TrackInput]) -> None:
-        for line in (self._line, self._coming):
-            if line is None:
-                continue
-            for track in line.tracks:
-                if (given := inputs.get(track.track_id)) is not None:
-                    for passage in given.passages:
-                        track.write(passage)
-                    track.is_ended = track.is_ended or given.is_ended
-            line.settle()
-
-    def _has_enough(self, line: Line) -> bool:
-        """Whether a line can begin: with less, a slow source would stutter at once."""
-        if line.available_frame - line.start_frame >= self._prebuffer_frames:
+    def _has_enough(self, line: Line, from_frame: int, now: ServerTimeUs) -> bool:
+        """Whether a line can begin at a frame: with less, a slow source would stutter at once."""
+        frame_count = line.available_frame - from_frame
+        if frame_count < self._prebuffer_frames and not (self._is_closed and line.unended is None):
+            return False
+        frame = from_frame + min(frame_count, self._prebuffer_frames)
+        if all(end >= frame for end in feed_ends(line).values()):
             return True
-        return self._is_closed and line.unended is None
+        if self._patient_until is None:
+            self._patient_until = ServerTimeUs(now + PATIENCE_US)
+        return self._patient_until <= now
 
     def _replace(self, now: ServerTimeUs) -> None:
         """Let what is coming take over once there is enough of it, and its time has come."""
-        if self._coming is None or not self._has_enough(self._coming):
+        coming = self._lineup.coming
+        if coming is None:
             return
         replace_at = self._replace_at()
         if replace_at is not None and replace_at > now:
+            return
+        if not self._has_enough(coming, coming.start_frame, now):
             return
         timeline, start_at = self._timeline, None if self._run is None else self._run.start_at
         if timeline is not None:
@@ -225,16 +233,16 @@ class Renderer:
             TrackEnded(track_id=gone.track_id, at=now) for gone in self._line.tracks if gone.track_id in self._audible
         ]
         self._audible.clear()
-        self._line, self._coming, self._past = self._coming, None, []
-        self._line.move(self._head_frame)
+        self._lineup.replace(coming, self._head_frame)
         if timeline is not None:
             self._start(now, start_at)
         elif self._run is None:
+            self._patient_until = None
             self._tell_halted(now)
 
     def _replace_at(self) -> ServerTimeUs | None:
         """Return when to stop what plays so that what comes starts at its time; None when that is at once."""
-        if self._coming is None or self._timeline is None or self._run is None or self._run.start_at is None:
+        if self._lineup.coming is None or self._timeline is None or self._run is None or self._run.start_at is None:
             return None
         return ServerTimeUs(self._run.start_at - self._lead_us - self._streamer.start_delay_us)
 
@@ -253,11 +261,10 @@ class Renderer:
 
     def _begin(self, now: ServerTimeUs) -> None:
         """End the wait for data."""
-        if self._timeline is not None or self._run is None or self._coming is not None or not self._line.tracks:
+        if self._timeline is not None or self._run is None or self._lineup.coming is not None or not self._line.tracks:
             return
         # The line may be heard in part already; what counts is what lies ahead.
-        ahead_frames = self._line.available_frame - self._head_frame
-        if ahead_frames < self._prebuffer_frames and not (self._is_closed and self._line.unended is None):
+        if not self._has_enough(self._line, self._head_frame, now):
             return
         timeline = self._start(now, self._run.start_at)
         if self._dry_at is not None:
@@ -270,7 +277,7 @@ class Renderer:
         self._streamer.configure(self._topology, now)
         soonest = now + self._lead_us + self._streamer.start_delay_us
         anchor = ServerTimeUs(soonest if start_at is None else max(soonest, start_at))
-        self._run = None
+        self._run = self._patient_until = None
         self._timeline = Timeline(anchor=anchor, anchor_frame=self._head_frame, mix_rate=self.mix_rate)
         self._merge(self._streamer.start(self._timeline, self._head_frame))
         return self._timeline
@@ -289,7 +296,15 @@ class Renderer:
         due_at = self._render(timeline, now)
         sent, retry_at = self._streamer.send(now, self._horizon_us)
         self._merge(sent)
-        instants = (due_at, retry_at, self._next_boundary(timeline), self._halt_at, self._replace_at())
+        instants = (
+            due_at,
+            retry_at,
+            self._waiting_at(timeline),
+            self._next_boundary(timeline),
+            self._halt_at,
+            self._replace_at(),
+            self._patient_until,
+        )
         return min((at for at in instants if at is not None), default=None)
 
     def _render(self, timeline: Timeline, now: ServerTimeUs) -> ServerTimeUs | None:
@@ -302,12 +317,14 @@ class Renderer:
         hurry_at = ServerTimeUs(timeline.instant(self._head_frame) - self._lead_us - BATCH_US)
         if ready_frames >= self._batch_frames or (ready_frames > 0 and (is_last or hurry_at <= now)):
             self._head_frame += min(ready_frames, self._most_frames)
-        demands = self._streamer.demand(self._head_frame, self._most_frames)
-        self._streamer.prepare({demand: self._mix(demand) for demand in demands})
-        if self._streamer.is_behind(self._head_frame) or ready_frames > self._most_frames:
+        needed_frame = timeline.frame_at(ServerTimeUs(now + self._starved_us))
+        limits = Limits(feed_ends(self._line), needed_frame, needed_frame + self._batch_frames)
+        demands = self._streamer.demand(self._head_frame, self._most_frames, limits)
+        self._streamer.prepare({demand: self._lineup.read(*demand) for demand in demands})
+        if self._streamer.is_behind(self._head_frame, limits) or ready_frames > self._most_frames:
             return now
         if is_all_there and self._head_frame >= available_frame:
-            if self._is_closed or self._coming is not None:
+            if self._is_closed or self._lineup.coming is not None:
                 self._streamer.finish(self._head_frame)
             return None
         next_frame = self._head_frame + self._batch_frames
@@ -319,11 +336,12 @@ class Renderer:
             return hurry_at
         return ServerTimeUs(timeline.instant(self._head_frame) - self._starved_us)
 
-    def _mix(self, demand: Demand) -> Block:
-        channel = demand.channel
-        start_frame = demand.start_frame - channel.delay_frames
-        tracks = [*self._past, *self._line.tracks]
-        return mix(tracks, channel.feed, channel.layout, start_frame, demand.frame_count)
+    def _waiting_at(self, timeline: Timeline) -> ServerTimeUs | None:
+        """Return when a channel that waits for its side can wait no longer."""
+        frame = self._streamer.least_frame
+        if frame is None or frame >= self._head_frame:
+            return None
+        return ServerTimeUs(timeline.instant(frame) - self._starved_us)
 
     def _pad_starved(self, timeline: Timeline, now: ServerTimeUs) -> None:
         """Put silence where a source has nothing in time, so that whatever else there is goes on."""
@@ -363,7 +381,7 @@ class Renderer:
                 return
             self._events.append(TrackEnded(track_id=track.track_id, at=ends_at))
             self._audible.discard(track.track_id)
-            self._past.append(self._line.pop_first())
+            self._lineup.pop_first()
 
     def _next_boundary(self, timeline: Timeline) -> ServerTimeUs | None:
         """Return when a track starts or ends next."""
@@ -380,30 +398,23 @@ class Renderer:
         from_frame = self._head_frame
         if self._timeline is not None:
             from_frame = max(self._timeline.frame_at(now), self._timeline.anchor_frame)
-        wanted = _lacking(self._line, from_frame + self._ahead_frames)
-        if self._coming is not None:
-            wanted |= _lacking(self._coming, self._coming.start_frame + self._ahead_frames)
+        wanted = lacking(self._line, from_frame + self._ahead_frames)
+        if (coming := self._lineup.coming) is not None:
+            wanted |= lacking(coming, coming.start_frame + self._ahead_frames)
         return wanted
 
     def _hungry(self) -> frozenset[TrackId]:
         """Return the tracks without whose next data there is nothing to do soon."""
-        hungry = set()
-        for line, from_frame in ((self._line, self._head_frame), (self._coming, None)):
-            if line is None or (track := line.unended) is None:
-                continue
-            begin = line.start_frame if from_frame is None else from_frame
-            if line.available_frame - begin < self._prebuffer_frames:
-                hungry.add(track.track_id)
-        return frozenset(hungry)
+        hungry = lacking_soon(self._line, self._head_frame + self._prebuffer_frames)
+        if (coming := self._lineup.coming) is not None:
+            hungry |= lacking_soon(coming, coming.start_frame + self._prebuffer_frames)
+        return hungry
 
     def _forget(self, now: ServerTimeUs) -> None:
         frame = self._head_frame
         if self._timeline is not None:
             frame = min(frame, self._timeline.frame_at(now))
-        frame -= self._kept_frames
-        self._past = [track for track in self._past if track.end_frame > frame]
-        for track in (*self._past, *self._line.tracks):
-            track.forget_before(frame)
+        self._lineup.forget_before(frame - self._kept_frames)
 
     def _merge(self, outputs: Mapping[ClientId, PlayerOutput]) -> None:
         """Add what players are to be sent behind what this step has for them already: an end or a clear, or less."""
@@ -412,12 +423,3 @@ class Renderer:
             if before is not None and not output.end:
                 output = replace(output, end=before.end, clear=before.clear)
             self._outputs[player_id] = output
-
-
-def _lacking(line: Line, end_frame: int) -> dict[TrackId, int]:
-    """Return how many frames each track of a line lacks up to `end_frame`."""
-    return {
-        track.track_id: end_frame - track.end_frame
-        for track in line.tracks
-        if not track.is_ended and track.end_frame < end_frame
-    }

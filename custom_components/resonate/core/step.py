@@ -16,6 +16,8 @@ class TrackInput:
     passages: tuple[Passage, ...] = ()
     is_ended: bool = False
     """Nothing follows them."""
+    is_broken: bool = False
+    """Nothing follows them, though something should."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.channel import MAIN_FEED, FeedId
+from core.channel import MAIN_FEED
 from core.formats import STEREO
 from core.media.source import Passage
 from core.mix.mixer import mix
@@ -11,8 +11,8 @@ from core.units import TrackId
 from tests.fakes.rig import noise
 
 
-def track(number: int, start: int, frame_count: int, feed: FeedId = MAIN_FEED) -> Track:
-    it = Track(TrackId(number), start_frame=start, mix_rate=48_000, feed=feed)
+def track(number: int, start: int, frame_count: int) -> Track:
+    it = Track(TrackId(number), start_frame=start, mix_rate=48_000)
     it.write(Passage(noise(frame_count, seed=number), STEREO))
     return it
 
@@ -40,9 +40,3 @@ def test_tracks_add_up_and_are_not_changed_by_it() -> None:
 def test_a_track_that_came_and_went_leaves_no_trace() -> None:
     one, gone = track(1, 0, 100), track(2, 0, 50)
     assert np.array_equal(mix([one, gone], MAIN_FEED, STEREO, 50, 50), mix([one], MAIN_FEED, STEREO, 50, 50))
-
-
-def test_a_feed_has_its_own_tracks_and_silence_without_any() -> None:
-    main, other = track(1, 0, 100), track(2, 0, 100, FeedId("kitchen"))
-    assert np.array_equal(mix([main, other], FeedId("kitchen"), STEREO, 0, 100), noise(100, seed=2))
-    assert not mix([main], FeedId("kitchen"), STEREO, 0, 100).any()

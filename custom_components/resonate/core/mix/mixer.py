@@ -10,15 +10,11 @@ from .track import Track
 
 
 def mix(tracks: Iterable[Track], feed: FeedId, layout: Layout, start_frame: int, frame_count: int) -> Block:
-    """Return these frames of `feed` in these lanes: the sum of the tracks that have something there.
+    """Return these frames of `feed` in these lanes: the sum of what the tracks have for it there.
 
     A single track passes through as it is, to the bit. The block may be a track's own: not to be changed.
     """
-    blocks = [
-        block
-        for track in tracks
-        if track.feed == feed and (block := track.read(start_frame, frame_count, layout)) is not None
-    ]
+    blocks = [block for track in tracks if (block := track.read(start_frame, frame_count, layout, feed)) is not None]
     if not blocks:
         return np.zeros((frame_count, len(layout)), np.float32)
     if len(blocks) == 1:

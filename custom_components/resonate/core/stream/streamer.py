@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from itertools import islice
+from types import MappingProxyType
 from typing import NamedTuple
 
-from ..channel import Channel
+from ..channel import Channel, FeedId
+from ..errors import FormatError
 from ..formats import Block, Codec, StreamFormat
 from ..units import ClientId, ServerTimeUs
 from .chunk import Batch, Chunk, PlayerOutput, StreamStart
@@ -25,6 +27,24 @@ class Demand(NamedTuple):
     channel: Channel
     start_frame: int
     frame_count: int
+
+
+class Limits(NamedTuple):
+    """How far channels may be rendered whose feed waits for data of its own."""
+
+    frames: Mapping[FeedId, int] = MappingProxyType({})
+    """By feed: the first frame that is not there yet."""
+    needed_frame: int = 0
+    """Who has got no further than here can wait no longer,"""
+    given_up_frame: int = 0
+    """and goes on to here with what there is."""
+
+    def of(self, pipeline: Pipeline, head_frame: int) -> int:
+        """Return how far a pipeline may be brought on its way to `head_frame`."""
+        frame = self.frames.get(pipeline.channel.feed, head_frame)
+        if frame <= pipeline.next_frame <= self.needed_frame:
+            frame = self.given_up_frame
+        return min(frame, head_frame)
 
 
 class _Subscriber:
@@ -155,12 +175,15 @@ class Streamer:
             self._configure_player(player_id, config, now)
         self._drop_unused()
 
-    def demand(self, head_frame: int, most_frames: int) -> tuple[Demand, ...]:
-        """Return which frames `prepare` wants, to bring pipelines to `head_frame` by at most `most_frames`."""
+    def demand(self, head_frame: int, most_frames: int, limits: Limits = Limits()) -> tuple[Demand, ...]:
+        """Return which frames `prepare` wants, to bring pipelines to `head_frame` by at most `most_frames`.
+
+        Those whose feed waits for data go no further than `limits` say.
+        """
         wanted = {
-            Demand(pipeline.channel, pipeline.next_frame, min(head_frame - pipeline.next_frame, most_frames))
+            Demand(pipeline.channel, pipeline.next_frame, min(lacking, most_frames))
             for pipeline in self._pipelines.values()
-            if pipeline.next_frame < head_frame
+            if (lacking := limits.of(pipeline, head_frame) - pipeline.next_frame) > 0
         }
         return tuple(sorted(wanted, key=lambda demand: demand.start_frame))
 
@@ -169,6 +192,9 @@ class Streamer:
         timeline = self._timeline
         if timeline is None:
             return
+        for demand, given in blocks.items():
+            if given.shape != (demand.frame_count, len(demand.channel.layout)):
+                raise FormatError(f"a block {given.shape} is not the {demand.frame_count} frames of {demand.channel}")
         by_place = {(demand.channel, demand.start_frame): block for demand, block in blocks.items()}
         for pipeline in self._pipelines.values():
             if (block := by_place.get((pipeline.channel, pipeline.next_frame))) is not None:
@@ -214,9 +240,14 @@ class Streamer:
             pipeline.forget_before(now)
         return outputs, wake_at
 
-    def is_behind(self, head_frame: int) -> bool:
-        """Whether a pipeline has not got to `head_frame` yet."""
-        return any(pipeline.next_frame < head_frame for pipeline in self._pipelines.values())
+    def is_behind(self, head_frame: int, limits: Limits = Limits()) -> bool:
+        """Whether a pipeline has not got to `head_frame` yet, or to the limit of its feed."""
+        return any(pipeline.next_frame < limits.of(pipeline, head_frame) for pipeline in self._pipelines.values())
+
+    @property
+    def least_frame(self) -> int | None:
+        """The frame that the pipeline wants next that has got least far; None without any."""
+        return min((pipeline.next_frame for pipeline in self._pipelines.values()), default=None)
 
     def held_bytes(self, now: ServerTimeUs) -> dict[ClientId, int]:
         """Return what each player holds."""
