@@ -9,7 +9,7 @@ from core.formats import MONO, STEREO
 from core.media.decoded_source import DecodedSource
 from core.media.generated import SilenceSource, ToneSource
 from core.media.media_stream import MediaStream
-from core.media.opener import open_source
+from core.media.opener import open_stream
 from core.media.request import MediaRequest
 from core.media.source import Source
 
@@ -62,12 +62,12 @@ def test_a_tone_is_the_same_wherever_reading_began(position_us: int, sizes: list
 
 
 def test_a_request_is_opened_by_ffmpeg() -> None:
-    assert isinstance(open_source(MediaRequest(location=b"")), DecodedSource)
+    assert isinstance(open_stream(MediaRequest(location=b"")).main, DecodedSource)
 
 
 def test_a_request_that_brings_its_source() -> None:
     main = SilenceSource()
-    assert open_source(MediaRequest(stream=MediaStream(main=main))) is main
+    assert open_stream(MediaRequest(stream=MediaStream(main=main))).main is main
 
 
 def test_a_stream_has_no_feeds_of_its_own_unless_told() -> None:

@@ -97,7 +97,7 @@ async def test_seek_after_seek_while_paused_leaves_no_readings_behind() -> None:
         for position_s in range(50):
             stage.playback.seek(it, position_s * SECOND)
             await stage.clock.sleep(10_000)
-        assert len(stage.playback._readers) <= 2
+        assert len(stage.playback._readings._readers) <= 2
         (*_, halted) = (event for _, event in stage.events if isinstance(event, Halted))
         assert halted.position_us == 49 * SECOND
         stage.chunks.clear()
@@ -241,7 +241,7 @@ async def test_pause_after_pause_and_seek_after_seek_leave_nothing_behind() -> N
                 stage.playback.seek(it, round_ * SECOND)
             stage.playback.resume()
             stage.chunks.clear()
-        assert len(stage.playback._readers) <= 2
+        assert len(stage.playback._readings._readers) <= 2
         assert len(stage.playback._items) == 1
         assert len(stage.playback._tasks) <= 3  # the loop, the reading, and one that makes way for it
         assert len(stage.playback._renderer._lineup._past) <= 1

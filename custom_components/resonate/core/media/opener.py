@@ -1,12 +1,10 @@
 """From what is asked for to what can be read."""
 
 from .decoded_source import DecodedSource
+from .media_stream import MediaStream
 from .request import MediaRequest
-from .source import Source
 
 
-def open_source(request: MediaRequest) -> Source:
-    """Return a source for `request`. Waits for nothing: its `open` does."""
-    if request.stream is not None:
-        return request.stream.main
-    return DecodedSource(request)
+def open_stream(request: MediaRequest) -> MediaStream:
+    """Return the sources for `request`. Waits for nothing: their `open` does."""
+    return MediaStream(main=DecodedSource(request)) if request.stream is None else request.stream

@@ -162,10 +162,10 @@ class ResonateGroup:
             try:
                 await when_open()
             except BaseException:
-                await self._media.run(item.source.close)
+                await item.close(self._media)
                 raise
         if number != self._request_number:  # another wish came in meanwhile, and wins
-            await self._media.run(item.source.close)
+            await item.close(self._media)
             return
         if self._playback is None:
             self._playback = self._make_playback(info)
@@ -219,6 +219,11 @@ class ResonateGroup:
         if self._state == PlaybackState.PAUSED:
             self._move_to(item, position_us)
             self._changed()
+
+    def choose_channels_anew(self) -> None:
+        """Have what plays say anew which channel each member hears; who hears the same notices nothing."""
+        if self._playback is not None:
+            self._playback.choose_anew()
 
     async def close(self) -> None:
         """End what plays, for good."""

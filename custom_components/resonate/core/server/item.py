@@ -1,14 +1,21 @@
-"""A medium of a playing: what was asked for, its source, what is known of it."""
+"""A medium of a playing: what was asked for, its sources, who hears which, what is known of it."""
 
-import asyncio
+from collections.abc import Collection
+import logging
 
+from ..channel import FeedId
 from ..errors import MediaError
-from ..media.opener import open_source
+from ..formats import StreamFormat
+from ..media.media_stream import FeedChoice
+from ..media.opener import open_stream
 from ..media.request import MediaRequest
 from ..media.source import SourceInfo
-from ..units import TrackId
+from ..units import ClientId, ServerTimeUs, TrackId
+from .readings import Access
 from .runner import Runner
 from .snapshot import MediumSnapshot
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class Item:
@@ -16,24 +23,93 @@ class Item:
 
     def __init__(self, request: MediaRequest) -> None:
         self.request = request
-        self.source = open_source(request)
-        self.info: SourceInfo | None = None
-        """None until it is open."""
+        self._stream = open_stream(request)
+        self.main = Access(self._stream.main)
         self.error: MediaError | None = None
         """Why it could not be played, or not to its end."""
         self.track_id: TrackId | None = None
         """Its present reading: a seek makes another."""
-        self.reading: asyncio.Task[None] | None = None
         self.was_heard = False
+        self.choices: dict[ClientId, FeedChoice | None] = {}
+        """What players hear in the place of the main source."""
+        self.sides: dict[FeedId, TrackId] = {}
+        """Present readings of the sources that somebody chose."""
+        self._accesses: dict[FeedId, Access] = {}
+        self._broken: set[FeedId] = set()
+        self._position_us = request.start_us
+        self._position_at: ServerTimeUs | None = None
+        """Since when it goes on from `_position_us`; None while it does not."""
+
+    @property
+    def info(self) -> SourceInfo | None:
+        """What is known of it once it is open."""
+        return self.main.info
 
     async def open(self, media: Runner) -> SourceInfo:
         """Open the medium. Raises MediaError, and lets go of it then."""
+        return await self.main.open(media)
+
+    async def close(self, media: Runner) -> None:
+        """Let go of the medium and of all that it brings."""
+        for access in (self.main, *self._accesses.values()):
+            await access.close(media)
+
+    # Where it is heard
+
+    def move_to(self, position_us: int, at: ServerTimeUs | None = None) -> None:
+        """Take note of what of it is heard at an instant, and goes on from there; None: what will be heard next."""
+        self._position_us, self._position_at = position_us, at
+
+    def position_us(self, at: ServerTimeUs) -> int:
+        """Return what of it is heard at an instant, as far as can be told."""
+        if self._position_at is None:
+            return self._position_us
+        return self._position_us + max(0, at - self._position_at)
+
+    # Who hears what of it
+
+    def access(self, feed: FeedId) -> Access:
+        """Return the way to one of the sources that it brings beside the main one."""
+        if feed not in self._accesses:
+            self._accesses[feed] = Access(self._stream.feeds[feed])
+        return self._accesses[feed]
+
+    def give_up(self, feed: FeedId) -> None:
+        """Take note that a source cannot be read: who chose it hears the main one from now on."""
+        self._broken.add(feed)
+
+    def choose(self, player_id: ClientId, stream_format: StreamFormat, position_us: int) -> None:
+        """Have the medium say what a player hears from a position on."""
+        self.choices[player_id] = None
+        if self._stream.player_channel is None:
+            return
         try:
-            self.info = await media.run(self.source.open)
-        except BaseException:
-            await media.run(self.source.close)
-            raise
-        return self.info
+            choice = self._stream.player_channel(player_id, stream_format, position_us)
+        except Exception:
+            _LOGGER.exception("Asked what %s hears, a medium failed: it hears the main mix", player_id)
+            return
+        if choice is None or choice.feed in self._stream.feeds:
+            self.choices[player_id] = choice
+        else:
+            _LOGGER.error("A medium has nothing called %s, so %s hears the main mix", choice.feed, player_id)
+
+    def forget_players(self, present: Collection[ClientId]) -> None:
+        """Drop what all but these players chose."""
+        self.choices = {player_id: choice for player_id, choice in self.choices.items() if player_id in present}
+
+    @property
+    def wanted_feeds(self) -> dict[FeedId, int]:
+        """The sources that players chose and that can be read, and from which position each is needed."""
+        wanted: dict[FeedId, int] = {}
+        for choice in self.choices.values():
+            if choice is not None and choice.feed not in self._broken:
+                wanted[choice.feed] = min(wanted.get(choice.feed, choice.position_us), choice.position_us)
+        return wanted
+
+    def side_of(self, player_id: ClientId) -> TrackId | None:
+        """Return the reading that a player hears in the place of the main one; None: the main one."""
+        choice = self.choices.get(player_id)
+        return None if choice is None else self.sides.get(choice.feed)
 
     def snapshot(self) -> MediumSnapshot:
         """Return what is known of it: what the asker says counts more than what the medium says."""

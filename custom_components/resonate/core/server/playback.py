@@ -3,21 +3,24 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from itertools import count
+from dataclasses import replace
+from functools import partial
 import logging
 
+from ..channel import FeedId
 from ..clock import Clock
-from ..commands import AddTrack, CloseQueue, Command, Halt, Run, SetTopology
-from ..errors import CommandRefusedError, MediaDecodeError, MediaError, Refusal
+from ..commands import AddSide, AddTrack, CloseQueue, Command, Halt, Run, SetFeeds, SetTopology
+from ..errors import CommandRefusedError, MediaError, Refusal
 from ..media.request import MediaRequest
 from ..renderer import Renderer
-from ..step import StepResult, TrackEnded, TrackEvent, TrackInput, TrackStarted
+from ..step import Halted, StepResult, TrackEnded, TrackEvent, TrackStarted, TrackStarved
 from ..stream.chunk import PlayerOutput
 from ..stream.policy import SendPolicy
-from ..stream.topology import Topology
+from ..stream.topology import PlayerConfig, Topology
 from ..units import ClientId, ServerTimeUs, TrackId
+from .feeds import assign_feeds, feeds_by_side
 from .item import Item
-from .reader import Reader
+from .readings import Readings
 from .runner import Runner
 
 _LOGGER = logging.getLogger(__name__)
@@ -54,8 +57,12 @@ class Playback:
         self._commands: list[Command] = []
         self._wake = asyncio.Event()
         self._is_closing = False
-        self._track_ids = count(1)
-        self._readers: dict[TrackId, Reader] = {}
+        self._readings = Readings(mix_rate=mix_rate, media=media, spawn=self._spawn, on_data=self._has_data)
+        self._topology = Topology()
+        """Who hears it, as was told: all of the main feed."""
+        self._feeds: dict[ClientId, FeedId] = {}
+        self._side_feeds: dict[TrackId, frozenset[FeedId]] = {}
+        """The feeds that hear each side, as the renderer was told."""
         self._items: list[Item] = []
         """What has been opened or is about to be, in the order of being heard."""
         self._following: deque[MediaRequest] = deque()
@@ -71,7 +78,22 @@ class Playback:
 
     def set_topology(self, topology: Topology) -> None:
         """Let these players hear it from now on."""
-        self._command(SetTopology(topology=topology))
+        known, self._topology = self._topology.players, topology
+        changed = {
+            player_id: config
+            for player_id, config in topology.players.items()
+            if player_id not in known or known[player_id].format != config.format
+        }
+        for item in self._items:
+            item.forget_players(topology.players)
+            self._choose(item, changed)
+        self._share_out(is_changed=True)
+
+    def choose_anew(self) -> None:
+        """Have the media say anew what each player hears."""
+        for item in self._items:
+            self._choose(item, self._topology.players)
+        self._share_out()
 
     def forget_player(self, player_id: ClientId) -> None:
         """Drop what is being made for a player: it left, or came back with nothing of what it had."""
@@ -129,7 +151,7 @@ class Playback:
 
     async def _step_on(self) -> None:
         while True:
-            inputs = self._take(self.last.wanted)
+            inputs = self._readings.take(self.last.wanted)
             commands, self._commands = self._commands, []
             is_closing = self._is_closing
             self._is_stepping = True
@@ -144,13 +166,6 @@ class Playback:
                 return
             await self._wait(result)
 
-    def _take(self, wanted: Mapping[TrackId, int]) -> dict[TrackId, TrackInput]:
-        return {
-            track_id: self._readers[track_id].take(frame_count)
-            for track_id, frame_count in wanted.items()
-            if self._has_news(track_id)
-        }
-
     def _tell(self, event: TrackEvent) -> None:
         item = next((item for item in self._items if item.track_id == event.track_id), None)
         if item is None:
@@ -159,7 +174,14 @@ class Playback:
             while self._items[0] is not item:
                 self._let_go(self._items[0])
             self._heard = item.track_id
-            self._drop_readers()
+            self._forget_readings()
+        match event:
+            case TrackStarted(at=at, position_us=position_us):
+                item.move_to(position_us, at)
+            case TrackStarved(at=at, length_us=length_us, position_us=position_us):
+                item.move_to(position_us, ServerTimeUs(at + length_us))
+            case Halted(position_us=position_us):
+                item.move_to(position_us)
         self._report(item, event)
         if isinstance(event, TrackEnded):
             self._let_go(item)
@@ -167,7 +189,7 @@ class Playback:
     async def _wait(self, result: StepResult) -> None:
         """Wait for a command, for data that is missing, or for the instant that the step named."""
         self._wake.clear()
-        if self._commands or any(self._has_news(track_id) for track_id in result.hungry):
+        if self._commands or any(self._readings.has_news(track_id) for track_id in result.hungry):
             return
         timer = None if result.wake_at is None else self._clock.call_at(result.wake_at, self._wake.set)
         try:
@@ -182,28 +204,16 @@ class Playback:
 
     # Media
 
-    def _has_news(self, track_id: TrackId) -> bool:
-        reader = self._readers.get(track_id)
-        return reader is not None and reader.has_news
-
     def _has_data(self, track_id: TrackId) -> None:
         if track_id in self.last.hungry:
             self._wake.set()
 
     def _read_from(self, item: Item, position_us: int, *, replaces: bool) -> None:
         """Begin a new reading of an item, as a track of its own."""
-        self._stop_reading(item)
-        track_id = TrackId(next(self._track_ids))
-        reader = Reader(
-            item.source, mix_rate=self.mix_rate, media=self._media, on_data=lambda: self._has_data(track_id)
-        )
-        self._readers[track_id] = reader
-        is_first = item.track_id is None
-        item.track_id = track_id
+        self._readings.stop(item.track_id)
         item.error = None
-        self._drop_readers()
-        before = item.reading
-        item.reading = self._spawn(self._read(item, reader, position_us, is_first=is_first, before=before))
+        item.track_id = track_id = self._readings.begin(item.main, position_us, partial(self._was_read, item))
+        item.move_to(position_us)
         self._command(
             AddTrack(
                 track_id=track_id,
@@ -212,34 +222,18 @@ class Playback:
                 is_live=item.info is not None and item.info.is_live,
             )
         )
+        item.sides.clear()
+        self._choose(item, self._topology.players)
+        self._share_out()
 
-    async def _read(
-        self, item: Item, reader: Reader, position_us: int, *, is_first: bool, before: asyncio.Task[None] | None
-    ) -> None:
-        error: MediaError | None = None
-        if before is not None:
-            await asyncio.wait([before])
-        try:
-            if item.info is None:
-                await item.open(self._media)
-            if is_first:
-                await self._media.run(item.source.start, self.mix_rate, position_us)
-            else:
-                await self._media.run(item.source.seek, position_us)
-            await reader.run()
-        except MediaError as err:
-            error = err
-        except Exception as err:
-            _LOGGER.exception("Reading a medium ended by an error of our own")
-            error = MediaDecodeError(str(err))
-        if item not in self._items or item.track_id is None or self._readers.get(item.track_id) is not reader:
+    def _was_read(self, item: Item, error: MediaError | None) -> None:
+        if item not in self._items:
             return
         item.error = error
         if error is not None:
             self._failed(item, error)
         if item is self._items[-1] and not self._is_closing:
             self._follow()
-        reader.end()
 
     def _follow(self) -> None:
         """Open what comes next, early enough that there is no gap."""
@@ -250,29 +244,63 @@ class Playback:
         else:
             self._command(CloseQueue())
 
-    def _drop_readers(self) -> None:
-        """Forget the readings that nobody will hear any more: seek after seek makes many."""
-        present = {self._heard, *(item.track_id for item in self._items)}
-        self._readers = {track_id: reader for track_id, reader in self._readers.items() if track_id in present}
-
-    def _stop_reading(self, item: Item) -> None:
-        if item.track_id is not None and (reader := self._readers.get(item.track_id)) is not None:
-            reader.stop()
+    def _forget_readings(self) -> None:
+        """Forget those that nobody will hear any more: seek after seek makes many."""
+        present = {item.track_id for item in self._items} | {
+            side for item in self._items for side in item.sides.values()
+        }
+        self._readings.forget_all_but({self._heard, *present})
 
     def _let_go(self, item: Item) -> None:
         self._items.remove(item)
-        self._stop_reading(item)
-        if item.track_id is not None:
-            self._readers.pop(item.track_id, None)
-        self._spawn(self._close_source(item))
+        for track_id in (item.track_id, *item.sides.values()):
+            self._readings.stop(track_id)
+        self._forget_readings()
+        self._spawn(item.close(self._media))
 
-    async def _close_source(self, item: Item) -> None:
-        try:
-            await self._media.run(item.source.close)
-        except Exception:
-            _LOGGER.exception("Closing a medium ended by an error of our own")
-        if item.reading is not None:
-            await asyncio.wait([item.reading])
+    # Who hears what
+
+    def _choose(self, item: Item, players: Mapping[ClientId, PlayerConfig]) -> None:
+        now = self._clock.now()
+        for player_id, config in players.items():
+            item.choose(player_id, config.format, item.position_us(ServerTimeUs(now + config.lead_us)))
+
+    def _share_out(self, *, is_changed: bool = False) -> None:
+        """Read what was chosen, and no more, and tell the renderer who hears what if that `is_changed`."""
+        added: dict[TrackId, AddSide] = {}
+        for item in self._items:
+            if item.track_id is None:
+                continue
+            wanted = item.wanted_feeds
+            for feed in item.sides.keys() - wanted.keys():
+                self._command(SetFeeds(track_id=item.sides.pop(feed), feeds=frozenset()))
+            for feed in wanted.keys() - item.sides.keys():
+                done = partial(self._side_was_read, item, feed)
+                side_id = item.sides[feed] = self._readings.begin(item.access(feed), wanted[feed], done)
+                added[side_id] = AddSide(
+                    track_id=side_id, beside=item.track_id, feeds=frozenset(), position_us=wanted[feed]
+                )
+        heard = {
+            player_id: frozenset(side for item in self._items if (side := item.side_of(player_id)) is not None)
+            for player_id in self._topology.players
+        }
+        feeds = assign_feeds(heard, self._feeds)
+        side_feeds = feeds_by_side(heard, feeds)
+        for side_id, names in side_feeds.items():
+            if side_id in added:
+                self._command(replace(added[side_id], feeds=names))
+            elif self._side_feeds.get(side_id) != names:
+                self._command(SetFeeds(track_id=side_id, feeds=names))
+        self._forget_readings()
+        is_changed = is_changed or feeds != self._feeds
+        self._feeds, self._side_feeds = feeds, side_feeds
+        if is_changed:
+            self._command(SetTopology(topology=self._topology.on_feeds(feeds)))
+
+    def _side_was_read(self, item: Item, feed: FeedId, error: MediaError | None) -> None:
+        if error is not None:
+            _LOGGER.warning("What some players hear of a medium, %s, broke: they hear the main mix: %s", feed, error)
+            item.give_up(feed)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)

@@ -31,7 +31,9 @@ class Reader:
         self._passages: deque[Passage] = deque()
         self._frame_count = 0
         self._is_told = False
-        self._is_stopped = False
+        self._is_broken = False
+        self.is_stopped = False
+        """Nobody wants more of it."""
         self._has_room = asyncio.Event()
 
     @property
@@ -42,15 +44,15 @@ class Reader:
     async def run(self) -> None:
         """Read to the end, never further ahead than there is room. Raises MediaError where the medium breaks."""
         length_us = FIRST_READ_US
-        while not self._is_stopped:
+        while not self.is_stopped:
             passage = await self._media.run(self._source.read, us_to_frames(length_us, self._mix_rate))
-            if passage is None or self._is_stopped:
+            if passage is None or self.is_stopped:
                 return
             self._passages.append(passage)
             self._frame_count += len(passage.block)
             self._on_data()
             length_us = READ_US
-            while not self._is_stopped and self._frame_count >= us_to_frames(AHEAD_US, self._mix_rate):
+            while not self.is_stopped and self._frame_count >= us_to_frames(AHEAD_US, self._mix_rate):
                 self._has_room.clear()
                 await self._has_room.wait()
 
@@ -65,15 +67,16 @@ class Reader:
         self._has_room.set()
         is_ended = self.is_ended and not self._passages
         self._is_told = self._is_told or is_ended
-        return TrackInput(passages=tuple(taken), is_ended=is_ended)
+        return TrackInput(passages=tuple(taken), is_ended=is_ended, is_broken=is_ended and self._is_broken)
 
-    def end(self) -> None:
-        """Say that nothing follows what is there."""
-        if not self._is_stopped:
+    def end(self, *, is_broken: bool = False) -> None:
+        """Say that nothing follows what is there, though more should if it broke."""
+        self._is_broken = is_broken
+        if not self.is_stopped:
             self.is_ended = True
             self._on_data()
 
     def stop(self) -> None:
         """Read no further; what is there can still be taken."""
-        self._is_stopped = True
+        self.is_stopped = True
         self._has_room.set()

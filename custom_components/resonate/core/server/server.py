@@ -154,6 +154,10 @@ class ResonateServer:
         """Go on elsewhere in the medium. Raises CommandRefusedError where that is not possible."""
         await self._registry.group_of(target).seek(position_us)
 
+    async def choose_channels_anew(self, target: ClientId | GroupId) -> None:
+        """Have the MediaStream that plays say anew which of its channels each player hears."""
+        self._registry.group_of(target).choose_channels_anew()
+
     # Single clients. All raise UnknownTargetError, and CommandRefusedError when the client cannot do that now.
 
     async def set_volume(self, client_id: ClientId, volume: int) -> None:

@@ -1,9 +1,9 @@
 """Which player hears which channel in which format."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from ..channel import Channel
+from ..channel import Channel, FeedId
 from ..formats import StreamFormat
 from ..units import ClientId
 
@@ -34,3 +34,12 @@ class Topology:
     def lead_us(self) -> int:
         """The lead that suits every player; 250 ms while there is none."""
         return max((player.lead_us for player in self.players.values()), default=250_000)
+
+    def on_feeds(self, feeds: Mapping[ClientId, FeedId]) -> Topology:
+        """Return the same, but for the feeds that the players' channels read."""
+        return Topology(
+            players={
+                player_id: replace(config, channel=replace(config.channel, feed=feeds[player_id]))
+                for player_id, config in self.players.items()
+            }
+        )

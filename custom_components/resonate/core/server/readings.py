@@ -1,0 +1,135 @@
+"""Sources that are read ahead, each reading as a track of its own."""
+
+import asyncio
+from collections.abc import Callable, Collection, Coroutine, Mapping
+from itertools import count
+import logging
+
+from ..errors import MediaDecodeError, MediaError
+from ..media.source import Source, SourceInfo
+from ..step import TrackInput
+from ..units import TrackId
+from .reader import Reader
+from .runner import Runner
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class Access:
+    """A source and how far it has been taken: what touches it goes through the media pool, one call at a time."""
+
+    def __init__(self, source: Source) -> None:
+        """Open nothing yet."""
+        self.source = source
+        self.info: SourceInfo | None = None
+        """None until it is open."""
+        self.reading: asyncio.Task[None] | None = None
+        """The latest."""
+        self._is_started = False
+
+    async def open(self, media: Runner) -> SourceInfo:
+        """Open it. Raises MediaError, and lets go of it then."""
+        try:
+            self.info = await media.run(self.source.open)
+        except BaseException:
+            await media.run(self.source.close)
+            raise
+        return self.info
+
+    async def go_to(self, media: Runner, mix_rate: int, position_us: int) -> None:
+        """Have it be read from a position on. Raises MediaError where that cannot be."""
+        if self._is_started:
+            await media.run(self.source.seek, position_us)
+        else:
+            self._is_started = True
+            await media.run(self.source.start, mix_rate, position_us)
+
+    async def close(self, media: Runner) -> None:
+        """Let go of it; returns when nothing touches it any more."""
+        try:
+            await media.run(self.source.close)
+        except Exception:
+            _LOGGER.exception("Closing a medium ended by an error of our own")
+        if self.reading is not None:
+            await asyncio.wait([self.reading])
+
+
+class Readings:
+    """Knows all readings of a playing. On the loop."""
+
+    def __init__(
+        self,
+        *,
+        mix_rate: int,
+        media: Runner,
+        spawn: Callable[[Coroutine[None, None, None]], asyncio.Task[None]],
+        on_data: Callable[[TrackId], None],
+    ) -> None:
+        """`spawn` runs tasks, `on_data` is told of tracks that have something new."""
+        self._mix_rate = mix_rate
+        self._media = media
+        self._spawn = spawn
+        self._on_data = on_data
+        self._track_ids = count(1)
+        self._readers: dict[TrackId, Reader] = {}
+
+    def begin(self, access: Access, position_us: int, done: Callable[[MediaError | None], None]) -> TrackId:
+        """Read a source from a position on, once its reading before has ended; return the track that it is.
+
+        `done` is told when all was read, or why not, unless it was stopped before.
+        """
+        track_id = TrackId(next(self._track_ids))
+        reader = Reader(
+            access.source, mix_rate=self._mix_rate, media=self._media, on_data=lambda: self._on_data(track_id)
+        )
+        self._readers[track_id] = reader
+        access.reading = self._spawn(self._read(access, reader, position_us, access.reading, done))
+        return track_id
+
+    def has_news(self, track_id: TrackId) -> bool:
+        """Whether a track has something that was not taken."""
+        reader = self._readers.get(track_id)
+        return reader is not None and reader.has_news
+
+    def take(self, wanted: Mapping[TrackId, int]) -> dict[TrackId, TrackInput]:
+        """Return what there is, for the tracks that are wanted."""
+        return {
+            track_id: self._readers[track_id].take(frame_count)
+            for track_id, frame_count in wanted.items()
+            if self.has_news(track_id)
+        }
+
+    def stop(self, track_id: TrackId | None) -> None:
+        """Read a track no further; what is there can still be taken."""
+        if track_id is not None and (reader := self._readers.get(track_id)) is not None:
+            reader.stop()
+
+    def forget_all_but(self, track_ids: Collection[TrackId | None]) -> None:
+        """Drop what nobody will hear any more: seek after seek makes many."""
+        for track_id in self._readers.keys() - track_ids:
+            self._readers.pop(track_id).stop()
+
+    async def _read(
+        self,
+        access: Access,
+        reader: Reader,
+        position_us: int,
+        before: asyncio.Task[None] | None,
+        done: Callable[[MediaError | None], None],
+    ) -> None:
+        error: MediaError | None = None
+        if before is not None:
+            await asyncio.wait([before])
+        try:
+            if access.info is None:
+                await access.open(self._media)
+            await access.go_to(self._media, self._mix_rate, position_us)
+            await reader.run()
+        except MediaError as err:
+            error = err
+        except Exception as err:
+            _LOGGER.exception("Reading a medium ended by an error of our own")
+            error = MediaDecodeError(str(err))
+        if not reader.is_stopped:
+            done(error)
+            reader.end(is_broken=error is not None)
