@@ -66,6 +66,27 @@ _HEADER_BYTES: Final = 13  # of a chunk, at most (protocol.md 8.8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AudioFormat:
+    """PCM: interleaved, signed, little-endian; 24 bits are packed in three bytes."""
+
+    sample_rate: int
+    """Hz."""
+    channel_count: int = 2
+    bit_depth: int = 16
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one frame."""
+        return self.channel_count * self.bit_depth // 8
+
+    def require_known(self) -> None:
+        """Raise FormatError unless it is one that we can take."""
+        is_known = MIN_SAMPLE_RATE <= self.sample_rate <= MAX_SAMPLE_RATE and self.bit_depth in PCM_BIT_DEPTHS
+        if not is_known or self.channel_count not in LAYOUT_BY_COUNT:
+            raise FormatError(f"{self} is not known")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StreamFormat:
     """What a player is sent: a codec and the PCM it decodes to."""
 

@@ -1,7 +1,6 @@
 """A medium at the mix rate."""
 
 from collections import deque
-from math import gcd
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +8,8 @@ import numpy as np
 from ..audio.resample import Resampler, make_resampler
 from ..errors import MediaError
 from ..formats import Block, Layout
-from ..units import us_to_frames
 from .decoder import Decoder
+from .entry import enter
 from .frame_reader import Timeouts
 from .request import MediaRequest
 from .source import Passage, SourceInfo
@@ -65,14 +64,10 @@ class DecodedSource:
         if self._info is None:
             raise MediaError("the medium is not open")
         rate, layout = self._info.sample_rate, self._info.layout
-        first = us_to_frames(position_us, self._mix_rate)
-        begin, resampler = first, None
-        if rate != self._mix_rate:
-            resampler = make_resampler(rate, self._mix_rate, len(layout))
-            begin = _aligned(first * rate // self._mix_rate - resampler.preroll_frames, rate, self._mix_rate)
-        self._decoder.seek(begin)
-        self._format, self._resampler = (rate, layout), resampler
-        self._surplus_count = first - begin * self._mix_rate // rate
+        entry = enter(position_us, rate, self._mix_rate, len(layout))
+        self._decoder.seek(entry.begin)
+        self._format, self._resampler = (rate, layout), entry.resampler
+        self._surplus_count = entry.surplus_count
         self._ready.clear()
         self._ready_count = 0
         self._ended = False
@@ -128,9 +123,3 @@ class DecodedSource:
             missing -= len(block)
         self._ready_count -= frame_count - missing
         return Passage(parts[0] if len(parts) == 1 else np.concatenate(parts), layout)
-
-
-def _aligned(frame_index: int, sample_rate: int, mix_rate: int) -> int:
-    """Return the last frame at or before `frame_index` that lies on a frame of the mix: resamplers begin on one."""
-    period = sample_rate // gcd(sample_rate, mix_rate)
-    return max(frame_index // period * period, 0)

@@ -1,7 +1,7 @@
 """Something that gives audio."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from ..formats import Block, Layout
 
@@ -58,4 +58,16 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Let go of everything; a waiting call returns or raises soon."""
+        ...
+
+
+@runtime_checkable
+class WaitingSource(Source, Protocol):
+    """A Source that does its waiting on the core's loop, so that it keeps no thread of the media pool.
+
+    Its `read` waits for nothing: it gives what `wait` has found, which may be no frame at all.
+    """
+
+    async def wait(self, frame_count: int) -> None:
+        """Return when there is something for a `read` of so many frames, or the end, or when it is closed."""
         ...

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from ..media.source import Passage, Source
+from ..media.source import Passage, Source, WaitingSource
 from ..step import TrackInput
 from ..units import US_PER_MS, US_PER_S, us_to_frames
 from .runner import Runner
@@ -45,7 +45,10 @@ class Reader:
         """Read to the end, never further ahead than there is room. Raises MediaError where the medium breaks."""
         length_us = FIRST_READ_US
         while not self.is_stopped:
-            passage = await self._media.run(self._source.read, us_to_frames(length_us, self._mix_rate))
+            frame_count = us_to_frames(length_us, self._mix_rate)
+            if isinstance(self._source, WaitingSource):
+                await self._source.wait(frame_count)
+            passage = await self._media.run(self._source.read, frame_count)
             if passage is None or self.is_stopped:
                 return
             self._passages.append(passage)
