@@ -5,17 +5,19 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from concurrent.futures import CancelledError, Future
 from contextlib import aclosing
+from functools import partial
 import io
 from threading import Condition
 from typing import Any, Final, NamedTuple
 
-from aiohttp import ClientError, ClientResponse, ClientTimeout, hdrs
+from aiohttp import ClientError, ClientResponse, ClientResponseError, ClientTimeout, hdrs
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from yarl import URL
 
 from .core.errors import MediaDecodeError, MediaError, MediaOpenError
+from .core.media.icy import REQUEST_HEADERS, Station, read_station
 from .core.media.request import ByteStream
 
 OPEN_TIMEOUT_S: Final = 10.0
@@ -46,6 +48,8 @@ class StreamOpener:
         """
         what = URL(url).host or "the server"
         answer = self._wait(self._async_request(url, what, 0), what)
+        if answer.station is not None:
+            return RadioUrlStream(self, answer.response, what, answer.station)
         if answer.length is None:
             return UrlStream(self, answer.response, what)
         return RangedStream(self, url, answer.response, what, answer.length)
@@ -97,12 +101,17 @@ class StreamOpener:
             raise MediaOpenError("the server has stopped") from error
 
     async def _async_request(self, url: str, what: str, offset: int) -> _Answer:
-        headers = {hdrs.ACCEPT_ENCODING: "identity"}
-        if offset:
-            headers[hdrs.RANGE] = f"bytes={offset}-"
+        plain: dict[str, str] = {hdrs.ACCEPT_ENCODING: "identity"}
+        headers = plain | ({hdrs.RANGE: f"bytes={offset}-"} if offset else REQUEST_HEADERS)
         timeout = ClientTimeout(total=None, sock_connect=OPEN_TIMEOUT_S, sock_read=READ_TIMEOUT_S)
+        get = partial(self._session.get, url, timeout=timeout)
         try:
-            response = await self._session.get(url, headers=headers, timeout=timeout)
+            try:
+                response = await get(headers=headers)
+            except ClientResponseError:  # some answer in old words, "ICY 200 OK", but only who asks for tags
+                if offset:
+                    raise
+                response = await get(headers=plain)
         except TimeoutError as error:
             raise MediaOpenError(f"{what} did not answer in time") from error
         except (ClientError, OSError, ValueError) as error:
@@ -111,13 +120,16 @@ class StreamOpener:
             response.close()
             raise MediaOpenError(f"{what} answered {response.status} {response.reason}")
         is_ranged = response.headers.get(hdrs.ACCEPT_RANGES) == "bytes" and response.content_length
-        return _Answer(response, response.content_length if is_ranged else None)
+        length = response.content_length if is_ranged else None
+        return _Answer(response, length, None if offset else _station_of(response, length))
 
 
 class _Answer(NamedTuple):
     response: ClientResponse
     length: int | None
     """Of the whole, when any part of it can be asked for."""
+    station: Station | None
+    """What radio it is, when it is one."""
 
 
 class PumpedStream:
@@ -151,6 +163,15 @@ class UrlStream(PumpedStream):
         """Let the connection go; a `read` that waits returns. Any thread, more than once."""
         super().close()
         self._opener.call(self._response.close)
+
+
+class RadioUrlStream(UrlStream):
+    """The answer of a radio, its tags still between the audio."""
+
+    def __init__(self, opener: StreamOpener, response: ClientResponse, what: str, station: Station) -> None:
+        """Begin to read."""
+        super().__init__(opener, response, what)
+        self.station = station
 
 
 class RangedStream(UrlStream):
@@ -306,3 +327,9 @@ async def _pieces_of(response: ClientResponse) -> AsyncGenerator[bytes]:
             yield piece
     finally:
         response.close()
+
+
+def _station_of(response: ClientResponse, length: int | None) -> Station | None:
+    """Return what radio it is; a file has a length, and may come from a server that calls itself a radio."""
+    station = read_station(response.headers)
+    return None if station is None or (length is not None and station.tag_interval is None) else station

@@ -5,7 +5,16 @@ from collections.abc import Coroutine, Sequence
 from typing import Final, assert_never
 
 from core.errors import CommandRefusedError, MediaError, Refusal, ResonateError
-from core.events import ClientConnected, ClientLost, Event, MediumChanged, MediumState, PlaybackEnded, Underrun
+from core.events import (
+    ClientConnected,
+    ClientLost,
+    Event,
+    MediumChanged,
+    MediumState,
+    MetadataChanged,
+    PlaybackEnded,
+    Underrun,
+)
 from core.server.server import ResonateServer
 from core.server.snapshot import ClientSnapshot, ServerSnapshot
 from core.units import US_PER_MS, ClientId
@@ -138,6 +147,9 @@ class Service:
             case MediumChanged():
                 self._tell(_item_fact(news))
                 self._count_failure(news)
+            case MetadataChanged():
+                names = {"title": news.title, "artist": news.artist, "album": news.album}
+                self._tell({"event": "metadata", "media": news.media_id, **names})
             case Underrun():
                 self._tell({"event": "underrun", "media": news.media_id, "length_ms": news.length_us / US_PER_MS})
             case PlaybackEnded():

@@ -42,6 +42,8 @@ def in_words(fact: Fact) -> str:
             return f"{media} has ended"
         case {"event": "item", "state": "failed", "media": media, "message": message}:
             return f"{media} cannot be played: {message}"
+        case {"event": "metadata", "media": media, "title": title, "artist": artist}:
+            return f"{media} plays {' - '.join(str(name) for name in (artist, title) if name) or 'something else'}"
         case {"event": "underrun", "media": media, "length_ms": length_ms}:
             return f"{media} came too late: {length_ms} ms of silence"
         case {"event": "end"}:

@@ -7,7 +7,7 @@ import pytest
 
 from core.commands import Halt, Run
 from core.formats import Block, StreamFormat
-from core.step import Halted, TrackEnded, TrackStarted, TrackStarved
+from core.step import Halted, TrackEnded, TrackStarted, TrackStarved, TrackTagged
 from core.stream.policy import SendPolicy
 from core.stream.streamer import START_MARGIN_US
 from core.units import ServerTimeUs
@@ -375,3 +375,64 @@ def test_nobody_there_still_plays_and_whoever_comes_is_in_step() -> None:
     expected = (first.start - started(rig)[0].at) * 48_000 / SECOND
     assert first.frame == pytest.approx(expected, abs=1)
     assert np.array_equal(rig.heard["a"].pcm()[:10], ramp(10, first.frame))
+
+
+# Tags
+
+
+def tagged(rig: Rig) -> list[tuple[str | None, ServerTimeUs]]:
+    return [(event.tags.title, event.at) for event in rig.events if isinstance(event, TrackTagged)]
+
+
+def test_what_a_medium_says_of_itself_is_told_at_the_microsecond_it_becomes_audible() -> None:
+    rig = Rig()
+    rig.set_players({"a": player(PCM_48)})
+    track_id = rig.add(ramp(10 * 48_000), replaces=True)
+    rig.material[track_id].titles = {0: "A", 100_001: "B", 100_002: "C", 400_000: "D"}
+    rig.tell(Run())
+    told_at: dict[str | None, int] = {}
+    while rig.now < 1_000_000_000 + 5 * SECOND:
+        rig.step()
+        for event in rig.result.events:
+            if isinstance(event, TrackTagged):
+                told_at[event.tags.title] = rig.now
+        if not any(rig._has_news(track) for track in rig.result.hungry):
+            assert rig.result.wake_at is not None
+            rig.now = max(rig.now, rig.result.wake_at)
+    began = rig.heard["a"].chunks[0].start
+    wanted = [(title, began + frame * SECOND // 48_000) for title, frame in (("A", 0), ("B", 100_001), ("C", 100_002))]
+    assert tagged(rig) == wanted
+    assert list(told_at.items()) == wanted
+
+
+def test_tags_that_were_not_heard_before_a_pause_are_told_after_it() -> None:
+    rig = Rig()
+    rig.set_players({"a": player(PCM_48)})
+    track_id = rig.add(ramp(10 * 48_000), replaces=True)
+    rig.material[track_id].titles = {0: "A", 48_000: "B", 72_000: "C"}
+    rig.tell(Run())
+    rig.run(1_600_000)
+    rig.tell(Halt())
+    rig.run(60 * SECOND)
+    assert [title for title, _ in tagged(rig)] == ["A", "B"]
+    rig.tell(Run())
+    resumed_at = rig.now
+    rig.run(2 * SECOND)
+    (third,) = tagged(rig)[2:]
+    first = rig.heard["a"].runs[1][0]
+    assert third == ("C", first.start + (72_000 - first.frame) * SECOND // 48_000)
+    assert third[1] > resumed_at
+
+
+def test_a_medium_that_follows_says_what_it_is_as_it_begins() -> None:
+    rig = Rig()
+    rig.set_players({"a": player(PCM_48)})
+    one, two = rig.add(ramp(48_000), replaces=True), rig.add(ramp(48_000))
+    rig.material[one].titles, rig.material[two].titles = {0: "A", 47_999: "B"}, {0: "C"}
+    rig.close_queue()
+    rig.tell(Run())
+    rig.run()
+    began = rig.heard["a"].chunks[0].start
+    assert tagged(rig) == [("A", began), ("B", began + 47_999 * SECOND // 48_000), ("C", began + SECOND)]
+    kinds = [type(event) for event in rig.events]
+    assert kinds == [TrackStarted, TrackTagged, TrackTagged, TrackEnded, TrackStarted, TrackTagged, TrackEnded]

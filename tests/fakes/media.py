@@ -11,6 +11,8 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from core.media.icy import Station
+
 type Samples = npt.NDArray[np.float64]
 """Shape (frame_count, lane_count), full scale ±1."""
 
@@ -134,6 +136,34 @@ class PiecewiseStream:
 
     def close(self) -> None:
         self.closed = True
+
+
+class RadioBytes(PiecewiseStream):
+    """A radio, as far as there are bytes of it."""
+
+    def __init__(self, data: bytes, sizes: Iterable[int] = (4096,), *, station: Station) -> None:
+        super().__init__(data, sizes)
+        self.station = station
+
+
+def with_titles(audio: bytes, interval: int, titles: Mapping[int, str]) -> bytes:
+    """Return what a radio sends: behind every `interval` bytes of audio a block, with the title that is due by then.
+
+    `titles` are by position in `audio`; each goes into the first block behind it.
+    """
+    waiting = sorted(titles.items())
+    sent = b""
+    for begin in range(0, len(audio), interval):
+        piece = audio[begin : begin + interval]
+        sent += piece
+        if len(piece) < interval:
+            break
+        text = b""
+        if waiting and waiting[0][0] < begin + interval:
+            text = f"StreamTitle='{waiting.pop(0)[1]}';StreamUrl='';".encode()
+        units = -(-len(text) // 16)
+        sent += bytes([units]) + text.ljust(16 * units, b"\0")
+    return sent
 
 
 class GreedyStream(PiecewiseStream):

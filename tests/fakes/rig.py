@@ -10,6 +10,7 @@ from core.channel import Channel, FeedId
 from core.commands import AddSide, AddTrack, CloseQueue, Command, SetTopology
 from core.formats import LAYOUT_BY_COUNT, STEREO, Block, Codec, StreamFormat
 from core.media.source import Passage
+from core.media.tags import Tags
 from core.renderer import Renderer
 from core.step import StepResult, TrackEvent, TrackInput
 from core.stream.chunk import Chunk, StreamStart
@@ -91,6 +92,8 @@ class Material:
     """Gives nothing for the time being."""
     is_broken: bool = False
     """Breaks where it would end."""
+    titles: Mapping[int, str] = field(default_factory=dict)
+    """By the frame from which on they hold."""
 
 
 class Rig:
@@ -213,8 +216,10 @@ class Rig:
                 piece = material.block[material.given : material.given + self._piece_frames]
             if not len(piece):
                 break
+            title = next((material.titles[at] for at in sorted(material.titles)[::-1] if at <= material.given), None)
+            piece = piece[: min((at - material.given for at in material.titles if at > material.given), default=None)]
             material.given += len(piece)
             wanted -= len(piece)
-            passages.append(Passage(piece, STEREO))
+            passages.append(Passage(piece, STEREO, Tags(title) if material.titles else None))
         is_ended = not material.is_endless and material.given >= len(material.block)
         return TrackInput(passages=tuple(passages), is_ended=is_ended, is_broken=is_ended and material.is_broken)

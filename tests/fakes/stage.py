@@ -11,6 +11,7 @@ from core.formats import STEREO, Block
 from core.media.media_stream import MediaStream
 from core.media.request import MediaRequest
 from core.media.source import Passage, SourceInfo
+from core.media.tags import Tags
 from core.server.item import Item
 from core.server.playback import Playback
 from core.step import TrackEvent
@@ -61,7 +62,9 @@ class Material:
         is_live: bool = False,
         breaks_at: int | None = None,
         open_error: MediaError | None = None,
+        titles: Mapping[int, str] | None = None,
     ) -> None:
+        """`titles` are by the frame from which on they hold."""
         self._block = block
         self._frame_count = len(block) * repeats
         self._at = 0
@@ -69,6 +72,7 @@ class Material:
         self._open_error = open_error
         self._is_seekable = is_seekable
         self._is_live = is_live
+        self._titles = dict(titles or {})
         self.is_closed = False
         self.read_count = 0
 
@@ -91,8 +95,10 @@ class Material:
         count = min(frame_count, len(self._block) - begin, self._frame_count - self._at)
         if count <= 0:
             return None
+        title = next((title for frame, title in sorted(self._titles.items(), reverse=True) if frame <= self._at), None)
+        count = min(count, *(frame - self._at for frame in self._titles if frame > self._at), count)
         self._at += count
-        return Passage(self._block[begin : begin + count], STEREO)
+        return Passage(self._block[begin : begin + count], STEREO, Tags(title) if self._titles else None)
 
     def close(self) -> None:
         self.is_closed = True

@@ -11,7 +11,8 @@ import pytest
 from custom_components.resonate import byte_streams
 from custom_components.resonate.byte_streams import READ_AHEAD_BYTES, StreamOpener
 from custom_components.resonate.core.errors import MediaDecodeError, MediaOpenError
-from custom_components.resonate.core.media.byte_input import SeekableByteStream
+from custom_components.resonate.core.media.byte_input import RadioStream, SeekableByteStream
+from custom_components.resonate.core.media.icy import Station
 from custom_components.resonate.core.media.request import ByteStream
 
 BODY = bytes(range(256)) * 4096
@@ -257,6 +258,52 @@ async def test_the_end_of_everything_ends_reading_and_opening(
     with pytest.raises(MediaOpenError):
         await hass.async_add_executor_job(opener.open_url, source.address)
     stream.close()
+
+
+@pytest.mark.parametrize(
+    ("headers", "station"),
+    [
+        ({"icy-metaint": "8192", "icy-name": "Radio"}, Station(8_192, "Radio")),
+        ({"icy-name": "Radio"}, Station(None, "Radio")),
+        ({"icy-name": "Radio", "Accept-Ranges": "bytes", "Content-Length": "100"}, None),
+        ({}, None),
+    ],
+)
+async def test_a_radio_says_that_it_is_one(
+    in_thread: Run, opener: StreamOpener, headers: dict[str, str], station: Station | None
+) -> None:
+    asked: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        writer.write(f"HTTP/1.0 200 OK\r\n{head}\r\n".encode() + bytes(100))
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1")
+    address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+
+    def use() -> None:
+        stream = opener.open_url(address)
+        assert (stream.station if isinstance(stream, RadioStream) else None) == station
+        assert read_all(stream) == bytes(100)
+        stream.close()
+
+    await in_thread(use)
+    assert b"icy-metadata: 1" in asked[0].lower()
+    server.close()
+
+
+async def test_a_radio_that_answers_in_old_words_is_asked_without_tags(in_thread: Run, opener: StreamOpener) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        is_asked_for_tags = b"icy-metadata" in (await reader.readuntil(b"\r\n\r\n")).lower()
+        writer.write(b"ICY 200 OK\r\n\r\n" if is_asked_for_tags else b"HTTP/1.0 200 OK\r\n\r\naudio")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1")
+    address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    assert await in_thread(lambda: read_all(opener.open_url(address))) == b"audio"
+    server.close()
 
 
 async def test_an_address_that_is_none(in_thread: Run, opener: StreamOpener) -> None:

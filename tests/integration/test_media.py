@@ -143,6 +143,38 @@ async def test_a_radio_without_an_end_is_played_and_stopped(
         await gone.wait()
 
 
+async def test_what_a_radio_plays_is_shown_as_it_is_heard(
+    hass: HomeAssistant, kitchen: FakeClient, serve: Serve, until: Until
+) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        assert request.headers["Icy-MetaData"] == "1"
+        response = web.StreamResponse(headers={"icy-metaint": "4000", "icy-name": "Some Radio"})
+        await response.prepare(request)
+        audio = mp3(1)
+        audio = (audio[audio.index(b"\xff\xfb") :] * 3)[:4_000]
+        for title in ("Band - One", "Two", *[None] * 20):
+            text = b"" if title is None else f"StreamTitle='{title}';".encode()
+            units = -(-len(text) // 16)
+            await response.write(audio + bytes([units]) + text.ljust(16 * units, b"\0"))
+        await asyncio.sleep(10)
+        return response
+
+    shown: list[tuple[str | None, ...]] = []
+
+    def titles() -> list[tuple[str | None, ...]]:
+        names = ("media_title", "media_artist", "media_album_name")
+        now = tuple(attribute_of(hass, kitchen, name) for name in names)
+        if state_of(hass, kitchen) == "playing" and now not in shown:
+            shown.append(now)
+        return shown
+
+    radio = {"metadata": {"title": "My radio"}}
+    await play(hass, f"{await serve(answer)}/radio", kitchen, extra=radio)
+    await until(lambda: ("Two", None, "My radio") in titles())
+    assert shown[-2:] == [("One", "Band", "My radio"), ("Two", None, "My radio")]
+    await act(hass, "media_stop", kitchen)
+
+
 @pytest.mark.parametrize("status", [404, 500])
 async def test_a_url_that_answers_with_an_error(
     hass: HomeAssistant, kitchen: FakeClient, serve: Serve, status: int

@@ -64,6 +64,18 @@ class MediumChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetadataChanged:
+    """What a group plays says something else of itself from this instant on, as a radio does with every song."""
+
+    group_id: GroupId
+    media_id: str
+    at: ServerTimeUs
+    title: str | None = None
+    artist: str | None = None
+    album: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Underrun:
     """A track had nothing to give in time; silence was played instead."""
 
@@ -80,5 +92,5 @@ class PlaybackEnded:
     group_id: GroupId
 
 
-type Event = ClientConnected | ClientLost | MediumChanged | Underrun | PlaybackEnded
+type Event = ClientConnected | ClientLost | MediumChanged | MetadataChanged | Underrun | PlaybackEnded
 """Everything `ResonateServer.subscribe` reports, besides new snapshots."""

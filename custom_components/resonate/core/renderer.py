@@ -17,7 +17,7 @@ from .formats import StreamFormat
 from .mix.line import Line
 from .mix.lineup import Lineup, feed_ends, lacking, lacking_soon
 from .mix.track import Track
-from .step import Halted, StepResult, TrackEnded, TrackEvent, TrackInput, TrackStarted, TrackStarved
+from .step import Halted, StepResult, TrackEnded, TrackEvent, TrackInput, TrackStarted, TrackStarved, TrackTagged
 from .stream.chunk import PlayerOutput
 from .stream.pipeline import MakeEncoder, MakeResampler
 from .stream.policy import SendPolicy
@@ -363,7 +363,7 @@ class Renderer:
         )
 
     def _tell_heard(self, timeline: Timeline, now: ServerTimeUs) -> None:
-        """Tell which tracks became audible or have ended by now."""
+        """Tell which tracks became audible, say something else of themselves or have ended by now."""
         while self._line.tracks:
             track = self._line.tracks[0]
             if track.track_id not in self._audible:
@@ -374,6 +374,7 @@ class Renderer:
                 self._audible.add(track.track_id)
                 position_us = track.position_us(first_frame)
                 self._events.append(TrackStarted(track_id=track.track_id, at=starts_at, position_us=position_us))
+            self._tell_tags(track, timeline, now)
             if not track.is_ended:
                 return
             ends_at = timeline.instant(track.end_frame)
@@ -383,13 +384,22 @@ class Renderer:
             self._audible.discard(track.track_id)
             self._lineup.pop_first()
 
+    def _tell_tags(self, track: Track, timeline: Timeline, now: ServerTimeUs) -> None:
+        while (frame := track.tags_frame) is not None:
+            tagged_at = timeline.instant(max(frame, timeline.anchor_frame))
+            if tagged_at > now:
+                return
+            self._events.append(TrackTagged(track_id=track.track_id, at=tagged_at, tags=track.take_tags()))
+
     def _next_boundary(self, timeline: Timeline) -> ServerTimeUs | None:
-        """Return when a track starts or ends next."""
+        """Return when a track starts, says something else of itself or ends next."""
         if not self._line.tracks:
             return None
         track = self._line.tracks[0]
         if track.track_id not in self._audible:
             return timeline.instant(max(track.start_frame, timeline.anchor_frame))
+        if track.tags_frame is not None:
+            return timeline.instant(track.tags_frame)
         return timeline.instant(track.end_frame) if track.is_ended else None
 
     # State

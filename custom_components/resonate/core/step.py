@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .media.source import Passage
+from .media.tags import Tags
 from .stream.chunk import PlayerOutput
 from .stream.pipeline import Work
 from .units import ClientId, ServerTimeUs, TrackId
@@ -50,6 +51,15 @@ class TrackStarved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrackTagged:
+    """The first frame became audible from which on a medium says this of itself."""
+
+    track_id: TrackId
+    at: ServerTimeUs
+    tags: Tags
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Halted:
     """Nothing is heard any more; this is where it goes on."""
 
@@ -58,7 +68,7 @@ class Halted:
     position_us: int
 
 
-type TrackEvent = TrackStarted | TrackEnded | TrackStarved | Halted
+type TrackEvent = TrackStarted | TrackEnded | TrackStarved | TrackTagged | Halted
 """What a step tells of tracks, in the order in which it was heard."""
 
 

@@ -7,7 +7,9 @@ import pytest
 
 from core.errors import MediaDecodeError
 from core.media.byte_input import ByteInput
-from tests.fakes.media import BrokenStream, GreedyStream, PiecewiseStream
+from core.media.icy import Station
+from core.media.tags import Tags
+from tests.fakes.media import BrokenStream, GreedyStream, PiecewiseStream, RadioBytes, with_titles
 
 
 @pytest.mark.parametrize("kind", [PiecewiseStream, GreedyStream])
@@ -85,3 +87,27 @@ def test_back_to_the_last_ogg_stream(data: bytes, expected: bytes) -> None:
     byte_input.read(100)
     assert byte_input.return_to_link() is bool(expected)
     assert byte_input.read(100) == expected
+
+
+@given(sizes=st.lists(st.integers(1, 9), min_size=1, max_size=5), wanted=st.integers(1, 9))
+def test_tags_of_a_radio_stand_where_they_stood(sizes: list[int], wanted: int) -> None:
+    data = with_titles(bytes(range(40)), 8, {0: "A - B", 16: "C"})
+    byte_input = ByteInput(RadioBytes(data, sizes, station=Station(8, "Radio")))
+    audio, told = b"", []
+    while piece := byte_input.read(wanted):
+        audio += piece
+        assert byte_input.position == len(audio)
+        if (tags := byte_input.take_tags(byte_input.position)) is not None:
+            told.append((len(audio) - len(piece), tags))
+    assert audio == bytes(range(40))
+    assert [tags for _, tags in told] == [Tags("B", "A"), Tags("C")]
+    for (begin, _), position in zip(told, (8, 24), strict=True):
+        # Known at the latest with the first byte behind it, and never earlier than the last one before it.
+        assert begin - wanted <= position <= begin + wanted
+
+
+def test_a_radio_without_tags_is_a_stream_like_any_other() -> None:
+    byte_input = ByteInput(RadioBytes(b"abc", station=Station(None, "Radio")))
+    assert byte_input.station == Station(None, "Radio")
+    assert byte_input.read(10) == b"abc"
+    assert byte_input.take_tags(3) is None

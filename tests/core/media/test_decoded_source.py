@@ -12,6 +12,7 @@ from core.formats import MONO, STEREO, Block
 from core.media.decoded_source import DecodedSource
 from core.media.request import MediaLocation, MediaRequest
 from core.media.source import Passage
+from core.media.tags import Tags
 from tests.fakes.media import BrokenStream, PiecewiseStream, encode, quantised, tones
 
 RATES = [(44_100, 48_000), (48_000, 44_100), (16_000, 48_000), (96_000, 48_000), (11_025, 44_100), (48_000, 48_000)]
@@ -125,6 +126,16 @@ def test_a_gathered_read_ends_where_the_lanes_change() -> None:
         (10_000, MONO),
         None,
     ]
+
+
+@pytest.mark.parametrize("mix_rate", [48_000, 44_100])
+def test_a_read_ends_where_the_tags_change(mix_rate: int) -> None:
+    links = [encode(tones(10_000), "flac", "ogg", sample_format="s16", tags={"title": name}) for name in ("A", "B")]
+    source = started(b"".join(links), mix_rate)
+    passages = read_all(source, 1 << 20)
+    assert [passage.tags for passage in passages] == [Tags("A"), Tags("B")]
+    # A resampler holds a little back, which then counts as the next one's.
+    assert len(passages[0].block) == pytest.approx(10_000 * mix_rate / 48_000, abs=0 if mix_rate == 48_000 else 1_200)
 
 
 def test_a_broken_medium_gives_all_it_has_before_it_raises() -> None:

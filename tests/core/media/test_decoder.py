@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 import io
 from itertools import groupby
 from pathlib import Path
@@ -15,11 +16,14 @@ import pytest
 from core.errors import MediaDecodeError, MediaError, MediaOpenError, UnsupportedMediaError
 from core.formats import LAYOUT_BY_COUNT, MONO, STEREO, Block, Lane
 from core.media.decoder import Decoded, Decoder
+from core.media.icy import Station
 from core.media.request import ByteStream, MediaLocation, MediaRequest
+from core.media.tags import Tags
 from tests.fakes.media import (
     BrokenStream,
     GreedyStream,
     PiecewiseStream,
+    RadioBytes,
     Samples,
     StalledStream,
     encode,
@@ -30,7 +34,11 @@ from tests.fakes.media import (
     quantised,
     tones,
     with_ogg_end,
+    with_titles,
 )
+
+RAW_MP3 = {"write_xing": "0", "id3v2_version": "0"}
+"""What radios send: no header that tells a length."""
 
 
 def opened(location: MediaLocation, *, is_live: bool = False) -> Decoder:
@@ -551,6 +559,73 @@ def test_covers_and_tags() -> None:
     info = decoder.open()
     assert (info.title, info.artist, info.album) == ("Ä", "Band", "Told by the asker")
     assert len(joined(read_all(decoder))) == 48_000
+
+
+def tagged(passages: list[Decoded]) -> list[tuple[int, Tags]]:
+    """Return from which frame on a medium says what of itself."""
+    changes: list[tuple[int, Tags]] = []
+    at = 0
+    for passage in passages:
+        if not changes or changes[-1][1] != passage.tags:
+            changes.append((at, passage.tags))
+        at += len(passage.block)
+    return changes
+
+
+@settings(max_examples=20)
+@given(
+    interval=st.integers(100, 5_000),
+    sizes=st.lists(st.integers(100, 9_000), min_size=1, max_size=4),
+    container=st.sampled_from(["mp3", "adts"]),
+)
+def test_a_radio_says_what_it_plays_however_its_bytes_are_split(
+    interval: int, sizes: list[int], container: str
+) -> None:
+    codec = {"mp3": "libmp3lame", "adts": "aac"}[container]
+    data = encode(tones(3 * 48_000), codec, container, container_options=RAW_MP3 if container == "mp3" else {})
+    middle = len(data) // 2
+    radio = with_titles(data, interval, {0: "Band - One", middle: "Two"})
+    passages = [
+        read_all(opened(partial(RadioBytes, radio, its, station=Station(interval, "Radio"))))
+        for its in (sizes, [1 << 16])
+    ]
+    assert np.array_equal(joined(passages[0]), joined(passages[1]))
+    assert np.array_equal(joined(passages[0]), decode(lambda: PiecewiseStream(data)))
+    told = tagged(passages[0])
+    assert told == tagged(passages[1])
+    assert [tags for _, tags in told][-2:] == [Tags("One", "Band", "Radio"), Tags("Two", None, "Radio")]
+    second = -(-(middle + 1) // interval) * interval / len(data) * len(joined(passages[0]))
+    assert told[-1][0] == pytest.approx(second, abs=6_000)
+
+
+def test_a_radio_is_live_and_what_it_plays_counts_more_than_what_it_is_called() -> None:
+    data = encode(tones(48_000), "libmp3lame", "mp3", container_options=RAW_MP3)
+    radio = with_titles(data, 400, {0: "Band - One"})
+    request = MediaRequest(location=lambda: RadioBytes(radio, station=Station(400, "Its name")), title="My radio")
+    info = Decoder(request).open()
+    assert (info.is_live, info.is_seekable, info.duration_us) == (True, False, None)
+    assert (info.title, info.artist, info.album) == ("My radio", None, "Its name")  # before the first block
+
+
+@pytest.mark.parametrize(("codec", "sample_format"), [("libopus", None), ("flac", "s16")])
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_a_chain_says_what_each_of_its_links_is_to_the_frame(
+    codec: str, sample_format: str | None, is_stream: bool
+) -> None:
+    links = [
+        encode(tones(48_000), codec, "ogg", sample_format=sample_format, tags={"title": title, "artist": "Band"})
+        for title in ("One", "Two", "Three")
+    ]
+    data = b"".join(links)
+    told = tagged(read_all(opened((lambda: PiecewiseStream(data, [1_000])) if is_stream else data)))
+    assert told == [(0, Tags("One", "Band")), (48_000, Tags("Two", "Band")), (96_000, Tags("Three", "Band"))]
+
+
+def test_a_chain_whose_format_changes_says_what_each_of_its_links_is() -> None:
+    one = encode(tones(48_000), "flac", "ogg", sample_format="s16", tags={"title": "One"})
+    two = encode(tones(48_000, 1), "flac", "ogg", sample_format="s16", layout="mono", tags={"title": "Two"})
+    told = tagged(read_all(opened(lambda: PiecewiseStream(one + two))))
+    assert told == [(0, Tags("One")), (48_000, Tags("Two"))]
 
 
 def test_a_large_cover_in_front_of_a_stream() -> None:

@@ -5,6 +5,7 @@ import numpy as np
 
 from core.formats import MONO, STEREO
 from core.media.source import Passage
+from core.media.tags import Tags
 from core.mix.track import Track
 from core.units import TrackId
 from tests.fakes.rig import ramp
@@ -98,3 +99,17 @@ def test_forgotten_is_only_what_lies_before() -> None:
     block = it.read(100, 200, STEREO)
     assert block is not None
     assert np.array_equal(block, ramp(200, 100))
+
+
+def test_tags_hold_from_a_frame_on_and_go_where_the_track_goes() -> None:
+    it = track(100)
+    for frame_count, tags in ((0, Tags("none")), (10, None), (10, Tags("A")), (10, Tags("A")), (10, Tags("B"))):
+        it.write(Passage(ramp(frame_count), STEREO, tags))
+    it.pad(50)
+    it.write(Passage(ramp(10), STEREO, Tags("B")))
+    it.write(Passage(ramp(10), STEREO, Tags()))
+    it.move(1_000)
+    told = []
+    while it.tags_frame is not None:
+        told.append((it.tags_frame, it.take_tags()))
+    assert told == [(1_010, Tags("A")), (1_030, Tags("B")), (1_100, Tags())]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from core.errors import CommandRefusedError, MediaError, MediaOpenError, Refusal
-from core.events import Event, MediumChanged, PlaybackEnded, Underrun
+from core.events import Event, MediumChanged, MetadataChanged, PlaybackEnded, Underrun
 from core.formats import Block, StreamFormat
 from core.media.media_stream import MediaStream
 from core.media.request import MediaRequest
@@ -493,6 +493,65 @@ async def test_silence_for_want_of_data_is_told() -> None:
         assert snapshot.position_us is not None
         assert snapshot.position_at is not None
         assert snapshot.position_at - started - silence_us == pytest.approx(snapshot.position_us, abs=1_000)
+
+
+# Tags
+
+
+async def test_what_a_radio_plays_is_told_as_it_is_heard() -> None:
+    async with housed("ann") as house:
+        radio = Material(ramp(48_000), repeats=60, is_live=True, titles={0: "One", 3 * 48_000: "Two"})
+        await house.group.play([wish(radio, "radio", title="My radio")])
+        await house.clock.sleep(3 * SECOND + LEAD_US)
+        medium = house.group.snapshot().medium
+        assert medium is not None
+        assert (medium.title, medium.album) == ("One", "My radio")
+        changed_count, update_count = house.changed_count, len(house.sessions["ann"].updates)
+        await house.clock.sleep(20_000)
+        medium = house.group.snapshot().medium
+        assert medium is not None
+        assert (medium.title, medium.album) == ("Two", "My radio")
+        assert house.changed_count == changed_count + 1
+        assert len(house.sessions["ann"].updates) == update_count  # nothing of the group is another
+        told = house.sessions["ann"].told[-1]
+        assert told.medium == medium
+        assert told.playing
+        assert told.position_us == pytest.approx(3 * SECOND, abs=10)
+        changes = [event for event in house.events if isinstance(event, MetadataChanged)]
+        assert [(event.media_id, event.title, event.album) for event in changes] == [
+            ("radio", "One", "My radio"),
+            ("radio", "Two", "My radio"),
+        ]
+        assert changes[1].at - changes[0].at == 3 * SECOND
+
+
+async def test_who_joins_is_told_what_is_heard_now_and_a_pause_forgets_nothing() -> None:
+    async with housed("ann") as house:
+        song = Material(ramp(48_000), repeats=60, titles={0: "One", 48_000: "Two", 5 * 48_000: "Three"})
+        await house.group.play([wish(song, "song")])
+        await house.clock.sleep(2 * SECOND)
+        house.add("bob")
+        assert getattr(house.sessions["bob"].told[-1].medium, "title", None) == "Two"
+        await house.group.pause()
+        await house.clock.sleep(SECOND)
+        assert getattr(house.group.snapshot().medium, "title", None) == "Two"
+        await house.group.resume()
+        await house.clock.sleep(SECOND)
+        assert getattr(house.group.snapshot().medium, "title", None) == "Two"
+        await house.group.seek(6 * SECOND)
+        await house.clock.sleep(SECOND)
+        assert getattr(house.group.snapshot().medium, "title", None) == "Three"
+
+
+async def test_what_the_asker_says_stays_while_a_medium_says_but_one_thing() -> None:
+    async with housed("ann") as house:
+        song = Material(ramp(48_000), repeats=60, titles={0: "Its own", 48_000: "Its next"})
+        await house.group.play([wish(song, "song", title="Mine")])
+        await house.clock.sleep(SECOND)
+        assert getattr(house.group.snapshot().medium, "title", None) == "Mine"
+        assert not [event for event in house.events if isinstance(event, MetadataChanged)]
+        await house.clock.sleep(SECOND)
+        assert getattr(house.group.snapshot().medium, "title", None) == "Its next"
 
 
 # Members

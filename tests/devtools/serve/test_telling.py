@@ -24,6 +24,14 @@ FACTS: list[tuple[dict[str, object], str]] = [
         {"event": "item", "media": "a.mp3", "state": "failed", "error": "MediaOpenError", "message": "not found"},
         "a.mp3 cannot be played: not found",
     ),
+    (
+        {"event": "metadata", "media": "http://a/b", "title": "Song", "artist": "Band", "album": None},
+        "http://a/b plays Band - Song",
+    ),
+    (
+        {"event": "metadata", "media": "http://a/b", "title": None, "artist": None, "album": None},
+        "http://a/b plays something else",
+    ),
     ({"event": "underrun", "media": "a.mp3", "length_ms": 3.5}, "a.mp3 came too late: 3.5 ms of silence"),
     ({"event": "end"}, "Everything has been played; Ctrl-C ends this"),
     ({"event": "done"}, "Done"),
@@ -60,7 +68,8 @@ def test_a_reader_that_has_gone_is_noticed(monkeypatch: pytest.MonkeyPatch) -> N
 def test_media_are_files_urls_and_tones() -> None:
     assert make_request("music/a.flac").location == Path("music/a.flac")
     assert make_request("music/a.flac").title == "a"
-    assert make_request("https://host/a.mp3?token=1").location == "https://host/a.mp3?token=1"
+    assert make_request("https://host/a.M3U8?token=1").location == "https://host/a.M3U8?token=1"
+    assert callable(make_request("https://host/a.mp3?token=1").location)
     assert make_request("tone:high.wav").location == Path("tone:high.wav")
     tone, short = make_request("tone:440").stream, make_request("tone:997.5:2").stream
     assert tone is not None

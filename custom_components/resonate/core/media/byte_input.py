@@ -1,10 +1,13 @@
 """Bytes from the host, as FFmpeg reads them."""
 
+from collections import deque
 import io
 from typing import Final, Protocol, runtime_checkable
 
 from ..errors import MediaDecodeError, MediaError
+from .icy import IcyFilter, Station, TagsAt
 from .request import ByteStream
+from .tags import Tags
 
 _RECENT_BYTES: Final = 131_072  # FFmpeg's own buffer and a page of Ogg: 32 and 65 KiB
 _OGG_FIRST_PAGE: Final = b"OggS\0\x02"  # RFC 3533, 6: version 0, "beginning of stream"
@@ -23,8 +26,18 @@ class SeekableByteStream(ByteStream, Protocol):
         ...
 
 
+@runtime_checkable
+class RadioStream(ByteStream, Protocol):
+    """A ByteStream of a radio, at the live edge, its tags still between the audio."""
+
+    @property
+    def station(self) -> Station:
+        """What the server said of it."""
+        ...
+
+
 class ByteInput:
-    """A ByteStream in front of FFmpeg: never raises into it, never gives more than asked.
+    """A ByteStream in front of FFmpeg: never raises into it, never gives more than asked, and only audio.
 
     What the stream raises is kept in `failure` and looks like the end, so that everything before it is decoded.
     """
@@ -32,6 +45,13 @@ class ByteInput:
     def __init__(self, stream: ByteStream) -> None:
         """Read from `stream`, which is closed with this."""
         self.failure: MediaError | None = None
+        self.station = stream.station if isinstance(stream, RadioStream) else None
+        """What radio it is; None when it is none."""
+        self.position = 0
+        """Bytes given so far, in all."""
+        interval = None if self.station is None else self.station.tag_interval
+        self._icy = None if interval is None else IcyFilter(interval)
+        self._tags: deque[TagsAt] = deque()
         self._stream = stream
         self._rest = b""
         self._recent = b""
@@ -47,12 +67,21 @@ class ByteInput:
         data, self._rest = data[:byte_count], data[byte_count:]
         if self._remaining_bytes is not None:
             self._remaining_bytes -= len(data)
+        self.position += len(data)
         self._recent = (self._recent + data)[-_RECENT_BYTES:]
         return data
 
     def unread(self, data: bytes) -> None:
         """Give `data` again before anything else."""
         self._rest = data + self._rest
+        self.position -= len(data)
+
+    def take_tags(self, position: int) -> Tags | None:
+        """Return what the stream said last of itself at or before the byte at `position`; once, None otherwise."""
+        tags: Tags | None = None
+        while self._tags and self._tags[0].position <= position:
+            tags = self._tags.popleft().tags
+        return tags
 
     def end_after(self, byte_count: int | None) -> None:
         """Let this be the end after `byte_count` more bytes; None: when the stream ends."""
@@ -81,6 +110,7 @@ class ByteInput:
         except MediaError, OSError, ValueError:
             return -1
         self._rest = b""
+        self.position = position
         return position
 
     def tell(self) -> int:
@@ -97,6 +127,16 @@ class ByteInput:
         self._stream.close()
 
     def _receive(self, byte_count: int) -> bytes:
+        while data := self._fetch(byte_count):
+            if self._icy is None:
+                return data
+            parts = self._icy.feed(data)
+            self._tags += parts.tags
+            if parts.audio:
+                return parts.audio
+        return b""
+
+    def _fetch(self, byte_count: int) -> bytes:
         if self._closed or self.failure:
             return b""
         try:

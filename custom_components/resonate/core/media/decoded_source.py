@@ -13,6 +13,7 @@ from .entry import enter
 from .frame_reader import Timeouts
 from .request import MediaRequest
 from .source import Passage, SourceInfo
+from .tags import Tags
 
 
 class DecodedSource:
@@ -32,6 +33,7 @@ class DecodedSource:
         self._ready: deque[Passage] = deque()
         self._ready_count = 0
         self._format: tuple[int, Layout] | None = None
+        self._tags = Tags()
         self._resampler: Resampler | None = None
         self._surplus_count = 0
         self._ended = False
@@ -89,6 +91,7 @@ class DecodedSource:
             return
         if self._format != (decoded.sample_rate, decoded.layout):
             self._change_format(decoded.sample_rate, decoded.layout)
+        self._tags = decoded.tags
         self._put(self._resampler.process(decoded.block) if self._resampler else decoded.block, decoded.layout)
 
     def _change_format(self, sample_rate: int, layout: Layout) -> None:
@@ -106,20 +109,20 @@ class DecodedSource:
         skipped = min(self._surplus_count, len(block))
         self._surplus_count -= skipped
         if skipped < len(block):
-            self._ready.append(Passage(block[skipped:], layout))
+            self._ready.append(Passage(block[skipped:], layout, self._tags))
             self._ready_count += len(block) - skipped
 
     def _take(self, frame_count: int) -> Passage:
-        """Return the first frames of one layout: a view of one block, or several joined."""
-        layout = self._ready[0].layout
+        """Return the first frames of one layout and one set of tags: a view of one block, or several joined."""
+        _, layout, tags = self._ready[0]
         parts: list[Block] = []
         missing = frame_count
-        while missing and self._ready and self._ready[0].layout == layout:
+        while missing and self._ready and self._ready[0][1:] == (layout, tags):
             block = self._ready.popleft().block
             if len(block) > missing:
-                self._ready.appendleft(Passage(block[missing:], layout))
+                self._ready.appendleft(Passage(block[missing:], layout, tags))
                 block = block[:missing]
             parts.append(block)
             missing -= len(block)
         self._ready_count -= frame_count - missing
-        return Passage(parts[0] if len(parts) == 1 else np.concatenate(parts), layout)
+        return Passage(parts[0] if len(parts) == 1 else np.concatenate(parts), layout, tags)

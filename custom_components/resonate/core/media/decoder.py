@@ -21,6 +21,7 @@ from .frame_reader import FrameReader, Medium, Timeouts
 from .request import MediaRequest
 from .samples import lanes_of, to_block
 from .source import SourceInfo
+from .tags import Tags, merge_tags
 from .wave_header import HeaderReader, read_wave_header
 
 # What FFmpeg reads of a stream before it says what it is; the defaults take up to 20 kB of MP3, 6 s of speech.
@@ -37,6 +38,7 @@ class Decoded(NamedTuple):
     block: Block
     layout: Layout
     sample_rate: int
+    tags: Tags
 
 
 class Decoder:
@@ -75,7 +77,7 @@ class Decoder:
             if frame is None:
                 return None
             lanes = lanes_of(frame.layout)
-            return Decoded(to_block(frame, lanes.columns)[skipped:], lanes.layout, frame.sample_rate)
+            return Decoded(to_block(frame, lanes.columns)[skipped:], lanes.layout, frame.sample_rate, reader.tags)
 
     def seek(self, frame_index: int) -> None:
         """Go on at this frame, counted at the rate `open` told. Raises MediaError when not seekable."""
@@ -131,8 +133,10 @@ class Decoder:
         return Medium(byte_input, what, options=_STREAM_OPTIONS)
 
     def _describe(self, reader: FrameReader) -> SourceInfo:
-        request, frame, tags = self._request, reader.first_frame, reader.tags
-        duration_us = None if request.is_live else reader.duration_us
+        request, frame = self._request, reader.first_frame
+        is_live = request.is_live or (self._input is not None and self._input.station is not None)
+        tags = merge_tags(Tags(request.title, request.artist, request.album), reader.tags, is_current=is_live)
+        duration_us = None if is_live else reader.duration_us
         match request.location:
             case Path() | bytes():
                 is_seekable = True
@@ -144,11 +148,11 @@ class Decoder:
             sample_rate=frame.sample_rate,
             layout=lanes_of(frame.layout).layout,
             duration_us=duration_us,
-            is_live=request.is_live,
-            is_seekable=is_seekable and not request.is_live,
-            title=request.title or tags.title,
-            artist=request.artist or tags.artist,
-            album=request.album or tags.album,
+            is_live=is_live,
+            is_seekable=is_seekable and not is_live,
+            title=tags.title,
+            artist=tags.artist,
+            album=tags.album,
         )
 
     def _next_frame(self, reader: FrameReader) -> tuple[av.AudioFrame | None, int]:

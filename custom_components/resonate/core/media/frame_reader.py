@@ -44,6 +44,11 @@ class Medium(NamedTuple):
     timeouts: Timeouts | None = None
 
 
+class _Said(NamedTuple):
+    frame: av.AudioFrame
+    tags: Tags
+
+
 class FrameReader:
     """Reads the best audio stream of a medium. Blocking, owned by one thread at a time, `close` included."""
 
@@ -51,13 +56,15 @@ class FrameReader:
         """Open `medium` up to its first frame. Raises MediaError."""
         self._medium = medium
         self._input = medium.file if isinstance(medium.file, ByteInput) else None
-        self._frames: deque[av.AudioFrame] = deque()
+        self._frames: deque[_Said] = deque()
         self._ended = False
         self._failure: MediaError | None = None
         self._broken_count = 0
         self._open()
         try:
             self.first_frame = self._first_frame()
+            self.tags = self._frames[0].tags
+            """What the medium said of itself by the frame that was taken last, at first by the first."""
             self._origin = self._stamp(self.first_frame) or Fraction(0)
         except BaseException:
             self._container.close()
@@ -70,17 +77,12 @@ class FrameReader:
             return round(self._stream.duration * self._time_base * US_PER_S)
         return self._container.duration  # AV_TIME_BASE is 1 µs
 
-    @property
-    def tags(self) -> Tags:
-        """What the container says, else the stream (Ogg keeps its comments there)."""
-        return read_tags(self._container.metadata, self._stream.metadata)
-
     def peek(self) -> av.AudioFrame | None:
         """Return the next frame without taking it; None at the end. Raises MediaDecodeError when it broke off."""
         while not self._frames and not self._ended:
             self._decode_next()
         if self._frames:
-            return self._frames[0]
+            return self._frames[0].frame
         if self._failure:
             raise self._failure
         return None
@@ -89,7 +91,7 @@ class FrameReader:
         """Return the next frame, as `peek` does, and move past it."""
         frame = self.peek()
         if frame is not None:
-            self._frames.popleft()
+            self.tags = self._frames.popleft().tags
         return frame
 
     def time_of(self, frame: av.AudioFrame) -> Fraction | None:
@@ -118,6 +120,7 @@ class FrameReader:
 
     def _open(self) -> None:
         file, what, container_format, options, timeouts = self._medium
+        self._begin = self._input.position if self._input else 0
         try:
             container = av.open(file, "r", format=container_format, options=dict(options), timeout=timeouts)
         except (av.FFmpegError, OSError, ValueError) as error:
@@ -134,6 +137,8 @@ class FrameReader:
         self._time_base = _as_fraction(self._stream.time_base)
         self._packets = self._demux()
         self._has_decoded = False
+        # What the container says, else the stream: Ogg keeps its comments there.
+        self._tags = self._named(read_tags(container.metadata, self._stream.metadata))
 
     def _seek(self, stamp: int) -> bool:
         try:
@@ -180,6 +185,7 @@ class FrameReader:
         if packet is None:
             self._end(self._input_failure())
             return
+        self._take_tags(packet)
         try:
             frames = packet.decode()
         except av.FFmpegError as error:
@@ -190,7 +196,7 @@ class FrameReader:
             self._has_decoded = True
             # The first MP3 frame of another rate still carries the old one.
             frames[-1].sample_rate = self._stream.codec_context.sample_rate
-            self._frames.extend(frame for frame in frames if frame.samples)
+            self._put(frames)
 
     def _follow_link(self, error: av.FFmpegError) -> None:
         """Go on where a chained Ogg stream changes its format, which FFmpeg refuses: as a medium of its own."""
@@ -218,7 +224,26 @@ class FrameReader:
     def _flush(self) -> None:
         """Take what the decoder still holds, for it came before the damage. At a proper end demux() has done so."""
         with suppress(av.FFmpegError):
-            self._frames.extend(self._stream.codec_context.decode(None))
+            self._put(self._stream.codec_context.decode(None))
+
+    def _put(self, frames: list[av.AudioFrame]) -> None:
+        for frame in frames:
+            if metadata := frame.metadata:  # the comments of the next stream of a chain
+                self._tags = self._named(read_tags(metadata))
+            if frame.samples:
+                self._frames.append(_Said(frame, self._tags))
+
+    def _take_tags(self, packet: av.Packet[av.AudioStream]) -> None:
+        """Take what a radio says it plays where that stood in the stream: FFmpeg has read further."""
+        if self._input is None:
+            return
+        position = self._input.position if packet.pos is None else self._begin + packet.pos
+        if (tags := self._input.take_tags(position)) is not None:
+            self._tags = self._named(tags)
+
+    def _named(self, tags: Tags) -> Tags:
+        station = self._input.station if self._input else None
+        return tags if station is None or tags.album else tags._replace(album=station.name)
 
     def _input_failure(self) -> MediaError | None:
         return self._input.failure if self._input else None

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from ..formats import Block, Layout
+from .tags import Tags
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,8 @@ class Passage(NamedTuple):
     block: Block
     layout: Layout
     """The lanes of `block`; may change from one passage to the next."""
+    tags: Tags | None = None
+    """What the medium says of itself from the first of these frames on; None when it never says anything."""
 
 
 class Source(Protocol):

@@ -72,6 +72,7 @@ class History:
             if segment.start >= end:
                 return
             first = max(start - segment.start, 0)
-            block, layout = segment.passage
+            block = segment.passage.block
             if first < len(block):
-                yield _Segment(segment.start + first, Passage(block[first : end - segment.start], layout))
+                part = segment.passage._replace(block=block[first : end - segment.start])
+                yield _Segment(segment.start + first, part)

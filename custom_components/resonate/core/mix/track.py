@@ -9,6 +9,7 @@ import numpy as np
 from ..channel import MAIN_FEED, FeedId
 from ..formats import Block, Layout
 from ..media.source import Passage
+from ..media.tags import Tags
 from ..units import TrackId, frames_to_us, us_to_frames
 from .history import History
 from .side import Side
@@ -21,6 +22,11 @@ class _Span(NamedTuple):
     frame_count: int
     offset: int
     """Which frame of the medium's reading the first one is."""
+
+
+class _Told(NamedTuple):
+    frame: int
+    tags: Tags
 
 
 class Track:
@@ -49,6 +55,10 @@ class Track:
         self._pads: deque[tuple[int, int]] = deque()
         """Silence put in: where, and how many frames."""
         self._forgotten_pad_frames = 0
+        self._tags: Tags | None = None
+        """What its medium said of itself last."""
+        self._tag_changes: deque[_Told] = deque()
+        """What it says from which frame on, until that was taken."""
 
     @property
     def end_frame(self) -> int:
@@ -62,6 +72,9 @@ class Track:
 
     def write(self, passage: Passage) -> None:
         """Append what its source gave next; the track keeps the block, nobody may change it."""
+        if len(passage.block) and passage.tags is not None and passage.tags != self._tags:
+            self._tags = passage.tags
+            self._tag_changes.append(_Told(self.end_frame, passage.tags))
         self._history.write(passage)
 
     def pad(self, frame_count: int) -> None:
@@ -76,6 +89,7 @@ class Track:
             return
         self._history.move(shift)
         self._pads = deque((frame + shift, frame_count) for frame, frame_count in self._pads)
+        self._tag_changes = deque(_Told(told.frame + shift, told.tags) for told in self._tag_changes)
         self.start_frame += shift
 
     def read(self, start_frame: int, frame_count: int, layout: Layout, feed: FeedId = MAIN_FEED) -> Block | None:
@@ -125,6 +139,15 @@ class Track:
         """Return how many frames a side needs up to `end_frame`; none or less when it has more."""
         padded = self._forgotten_pad_frames + sum(frame_count for _, frame_count in self._pads)
         return end_frame - self.start_frame - padded - side.end_offset
+
+    @property
+    def tags_frame(self) -> int | None:
+        """The frame from which on its medium says something else of itself; None when that is not known to come."""
+        return self._tag_changes[0].frame if self._tag_changes else None
+
+    def take_tags(self) -> Tags:
+        """Return what its medium says of itself from `tags_frame` on, and move past that."""
+        return self._tag_changes.popleft().tags
 
     def forget_before(self, frame: int) -> None:
         """Drop what lies before `frame` entirely."""

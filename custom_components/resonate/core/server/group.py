@@ -6,11 +6,11 @@ import logging
 
 from ..clock import Clock
 from ..errors import CommandRefusedError, FormatError, MediaError, Refusal
-from ..events import Event, MediumChanged, MediumState, PlaybackEnded, Underrun
+from ..events import Event, MediumChanged, MediumState, MetadataChanged, PlaybackEnded, Underrun
 from ..formats import choose_mix_rate
 from ..media.request import MediaRequest
 from ..media.source import SourceInfo
-from ..step import Halted, TrackEnded, TrackEvent, TrackStarted, TrackStarved
+from ..step import Halted, TrackEnded, TrackEvent, TrackStarted, TrackStarved, TrackTagged
 from ..stream.chunk import PlayerOutput
 from ..stream.pipeline import Work
 from ..stream.policy import SendPolicy
@@ -255,12 +255,31 @@ class ResonateGroup:
                 if item is self._item:
                     self._move_to(item, event.position_us, ServerTimeUs(event.at + event.length_us))
                     self._changed()
+            case TrackTagged():
+                if item.tag(event.tags):
+                    self._tell_metadata(item, event.at)
             case Halted():
                 self._move_to(item, event.position_us, event.at)
                 self._set_state(self._state)
 
     def _tell_medium(self, item: Item, state: MediumState, at: ServerTimeUs) -> None:
         self._emit(MediumChanged(group_id=self.group_id, media_id=item.request.media_id, state=state, at=at))
+
+    def _tell_metadata(self, item: Item, at: ServerTimeUs) -> None:
+        medium = item.snapshot()
+        self._emit(
+            MetadataChanged(
+                group_id=self.group_id,
+                media_id=medium.media_id,
+                at=at,
+                title=medium.title,
+                artist=medium.artist,
+                album=medium.album,
+            )
+        )
+        for client in self._members.values():
+            self._inform_of_medium(client)
+        self._changed()
 
     def _tell_failed(self, item: Item, error: MediaError) -> None:
         self._emit(
@@ -376,8 +395,11 @@ class ResonateGroup:
 
     def _inform(self, client: Client) -> None:
         """Tell a client what group it is in and what plays."""
-        session = client.session
-        if session is None:
-            return
-        session.group_update(playing=self.is_playing, group_id=self.group_id, name=self.name)
-        session.metadata(self.snapshot().medium, position_us=self._present_position_us, playing=self.is_playing)
+        if client.session is not None:
+            client.session.group_update(playing=self.is_playing, group_id=self.group_id, name=self.name)
+            self._inform_of_medium(client)
+
+    def _inform_of_medium(self, client: Client) -> None:
+        if client.session is not None:
+            medium, position_us = self.snapshot().medium, self._present_position_us
+            client.session.metadata(medium, position_us=position_us, playing=self.is_playing)

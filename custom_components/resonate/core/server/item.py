@@ -10,6 +10,7 @@ from ..media.media_stream import FeedChoice
 from ..media.opener import open_stream
 from ..media.request import MediaRequest
 from ..media.source import SourceInfo
+from ..media.tags import Tags, merge_tags
 from ..units import ClientId, ServerTimeUs, TrackId
 from .readings import Access
 from .runner import Runner
@@ -30,6 +31,9 @@ class Item:
         self.track_id: TrackId | None = None
         """Its present reading: a seek makes another."""
         self.was_heard = False
+        self._first_tags: Tags | None = None
+        self._tags: Tags | None = None
+        """What it said of itself last, as far as that was heard."""
         self.choices: dict[ClientId, FeedChoice | None] = {}
         """What players hear in the place of the main source."""
         self.sides: dict[FeedId, TrackId] = {}
@@ -111,8 +115,16 @@ class Item:
         choice = self.choices.get(player_id)
         return None if choice is None else self.sides.get(choice.feed)
 
+    def tag(self, tags: Tags) -> bool:
+        """Take note of what it says of itself now; return whether that shows."""
+        before = self.snapshot()
+        self._tags = tags
+        if self._first_tags is None:
+            self._first_tags = tags
+        return self.snapshot() != before
+
     def snapshot(self) -> MediumSnapshot:
-        """Return what is known of it: what the asker says counts more than what the medium says."""
+        """Return what is known of it: what the asker says counts more than what the medium says at its beginning."""
         request, info = self.request, self.info
         if info is None:
             return MediumSnapshot(
@@ -122,13 +134,21 @@ class Item:
                 album=request.album,
                 mime_type=request.mime_type,
             )
+        said = Tags(info.title, info.artist, info.album) if self._tags is None else self._tags
+        asked = Tags(request.title, request.artist, request.album)
+        shown = merge_tags(asked, said, is_current=self._tags is not None and self._is_current)
         return MediumSnapshot(
             media_id=request.media_id,
-            title=request.title or info.title,
-            artist=request.artist or info.artist,
-            album=request.album or info.album,
+            title=shown.title,
+            artist=shown.artist,
+            album=shown.album,
             mime_type=request.mime_type,
             duration_us=info.duration_us,
             is_live=info.is_live,
             is_seekable=info.is_seekable,
         )
+
+    @property
+    def _is_current(self) -> bool:
+        """Whether what it says is of this very moment: of a radio always, otherwise once it said something else."""
+        return (self.info is not None and self.info.is_live) or self._tags != self._first_tags
