@@ -1,5 +1,6 @@
 """A medium of a playing: what was asked for, its sources, who hears which, what is known of it."""
 
+import asyncio
 from collections.abc import Collection
 import logging
 
@@ -55,8 +56,8 @@ class Item:
 
     async def close(self, media: Runner) -> None:
         """Let go of the medium and of all that it brings."""
-        for access in (self.main, *self._accesses.values()):
-            await access.close(media)
+        # At once: one that hangs must not keep the others.
+        await asyncio.gather(*(access.close(media) for access in (self.main, *self._accesses.values())))
 
     # Where it is heard
 
