@@ -1,8 +1,8 @@
 """Renders by hand: a renderer, tracks of given samples, and what every player is sent, in virtual time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, cycle
 
 import numpy as np
 
@@ -105,8 +105,9 @@ class Rig:
         mix_rate: int = 48_000,
         policy: SendPolicy = SendPolicy.BALANCED,
         start_us: int = 1_000_000_000,
-        piece_frames: int = 24_000,
+        piece_frames: int | Sequence[int] = 24_000,
     ) -> None:
+        """`piece_frames`: how long the passages are that tracks give, one size or several in turn."""
         self.renderer = Renderer(mix_rate=mix_rate, policy=policy)
         self.now = ServerTimeUs(start_us)
         self.heard: dict[str, Heard] = {}
@@ -114,7 +115,7 @@ class Rig:
         self.result = StepResult()
         self.step_count = 0
         self.material: dict[TrackId, Material] = {}
-        self._piece_frames = piece_frames
+        self._piece_frames = cycle([piece_frames] if isinstance(piece_frames, int) else piece_frames)
         self._commands: list[Command] = []
         self._track_ids = count(1)
 
@@ -209,11 +210,8 @@ class Rig:
             return None
         passages = []
         while wanted > 0:
-            if material.is_endless:
-                at = material.given % len(material.block)
-                piece = material.block[at : at + self._piece_frames]
-            else:
-                piece = material.block[material.given : material.given + self._piece_frames]
+            at = material.given % len(material.block) if material.is_endless else material.given
+            piece = material.block[at : at + next(self._piece_frames)]
             if not len(piece):
                 break
             title = next((material.titles[at] for at in sorted(material.titles)[::-1] if at <= material.given), None)
