@@ -23,6 +23,12 @@ def _fault(name: str, file: str, before: str, after: str, test: str) -> Mutant:
     return Mutant(name=name, file=f"{_CORE}/{file}", before=before, after=after, test=f"tests/core/{test}")
 
 
+_TOPOLOGY: Final = "test_topology_properties.py::"
+_IN_STEP: Final = (
+    f"{_TOPOLOGY}test_everybody_hears_the_same_instant_in_time_and_within_its_means_and_others_change_nothing"
+)
+_THERE_AND_BACK: Final = f"{_TOPOLOGY}test_there_and_back_again_gives_the_same_pipelines_payloads_and_samples"
+
 MUTANTS: Final = (
     # What is heard
     _fault(
@@ -154,6 +160,84 @@ MUTANTS: Final = (
         "if self._playback is playback:",
         "if playback is not None:",
         "server/test_group.py::test_what_an_old_playing_has_still_to_say_reaches_nobody",
+    ),
+    # Players that come, go and change
+    _fault(
+        "a joiner without its lead",
+        "stream/streamer.py",
+        "            earliest = ServerTimeUs(now + config.lead_us + START_MARGIN_US)\n",
+        "            earliest = ServerTimeUs(now + START_MARGIN_US)\n",
+        _IN_STEP,
+    ),
+    _fault(
+        "pipelines without players stay",
+        "stream/streamer.py",
+        "for key in self._pipelines.keys() - used:",
+        "for key in self._pipelines.keys() - used - self._pipelines.keys():",
+        _THERE_AND_BACK,
+    ),
+    _fault(
+        "everybody is told a format when one changes",
+        "stream/streamer.py",
+        "        subscriber.adopt(config)\n        if changed:\n",
+        "        subscriber.adopt(config)\n        subscriber.knows_format = False\n        if changed:\n",
+        _IN_STEP,
+    ),
+    _fault(
+        "a new capacity is not taken note of",
+        "stream/streamer.py",
+        "        self.buffer.capacity_bytes = config.capacity_bytes\n",
+        "",
+        _IN_STEP,
+    ),
+    _fault(
+        "one that comes back is taken for one that never left",
+        "stream/streamer.py",
+        "            del self._subscribers[player_id]\n",
+        "            pass\n",
+        _IN_STEP,
+    ),
+    _fault(
+        "a new format begins before the old one ends",
+        "stream/streamer.py",
+        "            goes_on = subscriber.buffer.sent_until\n",
+        "            goes_on = None\n",
+        _IN_STEP,
+    ),
+    _fault(
+        "a late pipeline starts where the first one did",
+        "stream/streamer.py",
+        "pipeline.reset(max(self._timeline.frame_at(first_at), self._timeline.anchor_frame))",
+        "pipeline.reset(self._timeline.anchor_frame)",
+        f"{_TOPOLOGY}test_a_late_joiner_costs_no_packet_that_nobody_can_play",
+    ),
+    _fault(
+        "batches are not paced",
+        "stream/player_buffer.py",
+        "if paced_until > now * PACE + BURST_US or self.held_bytes",
+        "if self.held_bytes",
+        _IN_STEP,
+    ),
+    _fault(
+        "ten times the pace",
+        "stream/player_buffer.py",
+        "PACE: Final = 4\n",
+        "PACE: Final = 40\n",
+        _IN_STEP,
+    ),
+    _fault(
+        "a channel that is heard too early",
+        "mix/lineup.py",
+        "start_frame - channel.delay_frames",
+        "start_frame",
+        _IN_STEP,
+    ),
+    _fault(
+        "instants cut to the millisecond",
+        "stream/pipeline.py",
+        "        start = timeline.instant(frame, rate)\n",
+        "        start = ServerTimeUs(timeline.instant(frame, rate) // 1_000 * 1_000)\n",
+        _IN_STEP,
     ),
     # What a player holds, and what we do
     _fault(
