@@ -94,6 +94,12 @@ class Material:
     """Breaks where it would end."""
     titles: Mapping[int, str] = field(default_factory=dict)
     """By the frame from which on they hold."""
+    there: int | None = None
+    """How many frames have come in so far, of a source that is live; None: all of them."""
+
+    def arrive(self, frame_count: int) -> None:
+        """Let so many more frames come in."""
+        self.there = (self.there or 0) + frame_count
 
 
 class Rig:
@@ -202,7 +208,8 @@ class Rig:
 
     def _has_news(self, track_id: TrackId) -> bool:
         material = self.material[track_id]
-        return not material.is_held and self.result.wanted.get(track_id, 0) > 0
+        has_more = material.there is None or material.there > material.given
+        return not material.is_held and has_more and self.result.wanted.get(track_id, 0) > 0
 
     def _give(self, track_id: TrackId, wanted: int) -> TrackInput | None:
         material = self.material[track_id]
@@ -212,6 +219,8 @@ class Rig:
         while wanted > 0:
             at = material.given % len(material.block) if material.is_endless else material.given
             piece = material.block[at : at + next(self._piece_frames)]
+            if material.there is not None:
+                piece = piece[: material.there - material.given]
             if not len(piece):
                 break
             title = next((material.titles[at] for at in sorted(material.titles)[::-1] if at <= material.given), None)

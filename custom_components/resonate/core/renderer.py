@@ -16,6 +16,7 @@ from .commands import AddSide, AddTrack, CloseQueue, Command, Halt, Run, SetFeed
 from .formats import StreamFormat
 from .mix.line import Line
 from .mix.lineup import Lineup, feed_ends, lacking, lacking_soon
+from .mix.stall import Stall
 from .mix.track import Track
 from .step import Halted, StepResult, TrackEnded, TrackEvent, TrackInput, TrackStarted, TrackStarved, TrackTagged
 from .stream.chunk import PlayerOutput
@@ -29,7 +30,8 @@ from .units import US_PER_S, ClientId, ServerTimeUs, TrackId, us_to_frames
 MOST_PER_STEP_US: Final = 200_000
 """Longer steps would keep the interpreter from the loops' threads for too long at a time."""
 PREBUFFER_US: Final = 200_000
-"""What a track must have before it is begun: less, and a slow source would stutter at once."""
+"""What a track must have before it is begun, and a live one that fell behind before it goes on: less, and a slow
+source would stutter at once."""
 STARVED_US: Final = 100_000
 """How long before it would be missed silence takes the place of what a source has not given."""
 KEPT_US: Final = US_PER_S
@@ -71,6 +73,8 @@ class Renderer:
         """Wanted, but its data or its time has not come."""
         self._dry_at: ServerTimeUs | None = None
         """Since when there has been nothing to be heard though it runs."""
+        self._stall: Stall | None = None
+        """Silence that is heard, or about to be, for want of data."""
         self._halt_at: ServerTimeUs | None = None
         self._patient_until: ServerTimeUs | None = None
         """Until when the start waits for sides, though its tracks are there."""
@@ -181,6 +185,7 @@ class Renderer:
     def _halt(self, now: ServerTimeUs) -> None:
         self._halt_at = self._dry_at = self._run = self._patient_until = None
         if self._timeline is not None:
+            self._end_stall(now)
             self._rewind(self._timeline, now)
             self._timeline = None
         self._merge(self._streamer.stop())
@@ -228,6 +233,7 @@ class Renderer:
             return
         timeline, start_at = self._timeline, None if self._run is None else self._run.start_at
         if timeline is not None:
+            self._end_stall(now)
             self._rewind(timeline, now)
         self._events += [
             TrackEnded(track_id=gone.track_id, at=now) for gone in self._line.tracks if gone.track_id in self._audible
@@ -258,6 +264,10 @@ class Renderer:
         self._timeline = None
         self._run = self._run or Run()
         self._dry_at = dry_at
+        if self._stall is not None:
+            # One silence, whatever it was for.
+            self._dry_at = min(self._stall.began_at, dry_at)
+            self._drop_stall(self._stall)
 
     def _begin(self, now: ServerTimeUs) -> None:
         """End the wait for data."""
@@ -291,6 +301,8 @@ class Renderer:
 
     def _advance(self, timeline: Timeline, now: ServerTimeUs) -> ServerTimeUs | None:
         """Bring pipelines and players up to the horizon; return when there is more to do."""
+        if self._stall is not None and self._stall.is_over:
+            self._end_stall(timeline.instant(self._stall.goes_on_frame))
         self._tell_heard(timeline, now)
         self._pad_starved(timeline, now)
         due_at = self._render(timeline, now)
@@ -351,10 +363,25 @@ class Renderer:
         needed_frame = timeline.frame_at(ServerTimeUs(now + self._starved_us))
         if needed_frame < self._head_frame:
             return
-        starved_at = track.end_frame
-        track.pad(needed_frame + self._batch_frames - self._head_frame)
+        if self._stall is None:
+            began_at = timeline.instant(track.end_frame)
+            self._stall = Stall(track, began_at=began_at, spare_frames=self._prebuffer_frames)
+        self._stall.pad(needed_frame + self._batch_frames)
         self._line.settle()
-        self._tell_starved(track, timeline.instant(starved_at), timeline.instant(track.end_frame), track.end_frame)
+
+    def _end_stall(self, at: ServerTimeUs) -> None:
+        """Let what fell behind go on, or be no longer waited for, from this instant on."""
+        stall = self._stall
+        if stall is None:
+            return
+        if at > stall.began_at:
+            self._tell_starved(stall.track, stall.began_at, at, stall.goes_on_frame)
+        self._drop_stall(stall)
+
+    def _drop_stall(self, stall: Stall) -> None:
+        stall.end()
+        self._line.settle()
+        self._stall = None
 
     def _tell_starved(self, track: Track, begin: ServerTimeUs, end: ServerTimeUs, frame: int) -> None:
         position_us = track.position_us(frame)

@@ -60,6 +60,8 @@ class Lineup:
                 if it.track_id == track_id:
                     for passage in passages:
                         it.write(passage)
+                    if isinstance(it, Track) and (is_ended or is_broken):
+                        it.release()
                     it.is_ended = it.is_ended or is_ended or is_broken
                     if isinstance(it, Side):
                         it.is_broken = it.is_broken or is_broken

@@ -52,6 +52,8 @@ class Track:
         self._mix_rate = mix_rate
         self._position_us = position_us
         self._history = History(start_frame)
+        self._held: list[Passage] | None = None
+        """What is kept back; None while nothing is to be."""
         self._pads: deque[tuple[int, int]] = deque()
         """Silence put in: where, and how many frames."""
         self._forgotten_pad_frames = 0
@@ -72,6 +74,9 @@ class Track:
 
     def write(self, passage: Passage) -> None:
         """Append what its source gave next; the track keeps the block, nobody may change it."""
+        if self._held is not None:
+            self._held.append(passage)
+            return
         if len(passage.block) and passage.tags is not None and passage.tags != self._tags:
             self._tags = passage.tags
             self._tag_changes.append(_Told(self.end_frame, passage.tags))
@@ -79,8 +84,27 @@ class Track:
 
     def pad(self, frame_count: int) -> None:
         """Append silence: its source had nothing in time. The medium goes on after it, nothing of it is lost."""
-        self._pads.append((self.end_frame, frame_count))
+        if self._pads and sum(self._pads[-1]) == self.end_frame:
+            frame, before = self._pads.pop()
+            self._pads.append((frame, before + frame_count))
+        else:
+            self._pads.append((self.end_frame, frame_count))
         self._history.skip(frame_count)
+
+    def hold(self) -> None:
+        """Keep back what is written from now on, until `release`."""
+        self._held = []
+
+    @property
+    def held_frames(self) -> int:
+        """How much is kept back."""
+        return sum(len(passage.block) for passage in self._held or ())
+
+    def release(self) -> None:
+        """Append what was kept back, and keep nothing back any more."""
+        held, self._held = self._held, None
+        for passage in held or ():
+            self.write(passage)
 
     def move(self, start_frame: int) -> None:
         """Let it begin elsewhere; only while nothing of it has been heard."""
