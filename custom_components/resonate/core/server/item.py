@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection
 import logging
+from pathlib import Path
 
 from ..channel import FeedId
 from ..errors import MediaError
@@ -10,7 +11,7 @@ from ..formats import StreamFormat
 from ..media.media_stream import FeedChoice
 from ..media.opener import open_stream
 from ..media.request import MediaRequest
-from ..media.source import SourceInfo
+from ..media.source import Source, SourceInfo
 from ..media.tags import Tags, merge_tags
 from ..units import ClientId, ServerTimeUs, TrackId
 from .readings import Access
@@ -26,7 +27,8 @@ class Item:
     def __init__(self, request: MediaRequest) -> None:
         self.request = request
         self._stream = open_stream(request)
-        self.main = Access(self._stream.main)
+        can_be_made_again = request.stream is None and not isinstance(request.location, Path | bytes)
+        self.main = Access(self._stream.main, make_again=self._main_again if can_be_made_again else None)
         self.error: MediaError | None = None
         """Why it could not be played, or not to its end."""
         self.track_id: TrackId | None = None
@@ -49,6 +51,11 @@ class Item:
     def info(self) -> SourceInfo | None:
         """What is known of it once it is open."""
         return self.main.info
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it gives no faster than it is heard, as far as is known."""
+        return self.request.is_live if self.info is None else self.info.is_live
 
     async def open(self, media: Runner) -> SourceInfo:
         """Open the medium. Raises MediaError, and lets go of it then."""
@@ -115,6 +122,9 @@ class Item:
         """Return the reading that a player hears in the place of the main one; None: the main one."""
         choice = self.choices.get(player_id)
         return None if choice is None else self.sides.get(choice.feed)
+
+    def _main_again(self) -> Source:
+        return open_stream(self.request).main
 
     def tag(self, tags: Tags) -> bool:
         """Take note of what it says of itself now; return whether that shows."""

@@ -57,7 +57,9 @@ class Playback:
         self._commands: list[Command] = []
         self._wake = asyncio.Event()
         self._is_closing = False
-        self._readings = Readings(mix_rate=mix_rate, media=media, spawn=self._spawn, on_data=self._has_data)
+        self._readings = Readings(
+            mix_rate=mix_rate, clock=clock, media=media, spawn=self._spawn, on_data=self._has_data
+        )
         self._topology = Topology()
         """Who hears it, as was told: all of the main feed."""
         self._feeds: dict[ClientId, FeedId] = {}
@@ -219,7 +221,7 @@ class Playback:
                 track_id=track_id,
                 replaces=replaces,
                 position_us=position_us,
-                is_live=item.info is not None and item.info.is_live,
+                is_live=item.is_live,
             )
         )
         item.sides.clear()

@@ -5,9 +5,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from ..clock import Clock
 from ..media.source import Passage, Source, WaitingSource
 from ..step import TrackInput
-from ..units import US_PER_MS, US_PER_S, us_to_frames
+from ..units import US_PER_MS, US_PER_S, ServerTimeUs, us_to_frames
 from .runner import Runner
 
 FIRST_READ_US: Final = 200 * US_PER_MS
@@ -24,6 +25,8 @@ class Reader:
         """`on_data` is called, on the loop, when there is something new to take."""
         self.is_ended = False
         """Nothing follows what can still be taken."""
+        self.read_count = 0
+        """How many passages came in so far."""
         self._source = source
         self._mix_rate = mix_rate
         self._media = media
@@ -52,12 +55,29 @@ class Reader:
             if passage is None or self.is_stopped:
                 return
             self._passages.append(passage)
+            self.read_count += 1
             self._frame_count += len(passage.block)
             self._on_data()
             length_us = READ_US
             while not self.is_stopped and self._frame_count >= us_to_frames(AHEAD_US, self._mix_rate):
                 self._has_room.clear()
                 await self._has_room.wait()
+
+    async def go_on_with(self, source: Source) -> None:
+        """Read another source behind what is there, as `run` does. Raises MediaError."""
+        self._source = source
+        await self.run()
+
+    async def rest(self, clock: Clock, until: ServerTimeUs) -> bool:
+        """Return True at an instant, or False as soon as nobody wants more of it."""
+        timer = clock.call_at(until, self._has_room.set)
+        try:
+            while not self.is_stopped and clock.now() < until:
+                self._has_room.clear()
+                await self._has_room.wait()
+        finally:
+            timer.cancel()
+        return not self.is_stopped
 
     def take(self, frame_count: int) -> TrackInput:
         """Return passages of at least `frame_count` frames in all, or what there is."""

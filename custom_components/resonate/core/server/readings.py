@@ -5,11 +5,13 @@ from collections.abc import Callable, Collection, Coroutine, Mapping
 from itertools import count
 import logging
 
-from ..errors import MediaDecodeError, MediaError
+from ..clock import Clock
+from ..errors import MediaDecodeError, MediaError, MediaOpenError
 from ..media.source import Source, SourceInfo
 from ..step import TrackInput
 from ..units import TrackId
 from .reader import Reader
+from .reconnecting import read_on
 from .runner import Runner
 
 _LOGGER = logging.getLogger(__name__)
@@ -18,14 +20,21 @@ _LOGGER = logging.getLogger(__name__)
 class Access:
     """A source and how far it has been taken: what touches it goes through the media pool, one call at a time."""
 
-    def __init__(self, source: Source) -> None:
-        """Open nothing yet."""
+    def __init__(self, source: Source, *, make_again: Callable[[], Source] | None = None) -> None:
+        """Open nothing yet. `make_again` gives the source anew, should it be live and break off; None: it cannot be."""
         self.source = source
         self.info: SourceInfo | None = None
         """None until it is open."""
         self.reading: asyncio.Task[None] | None = None
         """The latest."""
+        self._make_again = make_again
         self._is_started = False
+        self._is_closed = False
+
+    @property
+    def can_come_back(self) -> bool:
+        """Whether it is worth opening again when it has ended or broken."""
+        return self._make_again is not None and self.info is not None and self.info.is_live
 
     async def open(self, media: Runner) -> SourceInfo:
         """Open it. Raises MediaError, and lets go of it then."""
@@ -44,14 +53,31 @@ class Access:
             self._is_started = True
             await media.run(self.source.start, mix_rate, position_us)
 
+    async def open_again(self, media: Runner, mix_rate: int) -> Source:
+        """Return it opened anew and ready to be read, as it is now. Raises MediaError."""
+        assert self._make_again is not None
+        await media.run(self.source.close)
+        if self._is_closed:
+            raise MediaOpenError("let go of meanwhile")
+        self.source = self._make_again()
+        await media.run(self.source.open)
+        await media.run(self.source.start, mix_rate, 0)
+        return self.source
+
     async def close(self, media: Runner) -> None:
         """Let go of it; returns when nothing touches it any more."""
+        self._is_closed = True
+        await self._close_source(media)
+        if self.reading is not None:
+            await asyncio.wait([self.reading])
+            if self.can_come_back:  # it may have been on its way back
+                await self._close_source(media)
+
+    async def _close_source(self, media: Runner) -> None:
         try:
             await media.run(self.source.close)
         except Exception:
             _LOGGER.exception("Closing a medium ended by an error of our own")
-        if self.reading is not None:
-            await asyncio.wait([self.reading])
 
 
 class Readings:
@@ -61,12 +87,14 @@ class Readings:
         self,
         *,
         mix_rate: int,
+        clock: Clock,
         media: Runner,
         spawn: Callable[[Coroutine[None, None, None]], asyncio.Task[None]],
         on_data: Callable[[TrackId], None],
     ) -> None:
         """`spawn` runs tasks, `on_data` is told of tracks that have something new."""
         self._mix_rate = mix_rate
+        self._clock = clock
         self._media = media
         self._spawn = spawn
         self._on_data = on_data
@@ -124,7 +152,7 @@ class Readings:
             if access.info is None:
                 await access.open(self._media)
             await access.go_to(self._media, self._mix_rate, position_us)
-            await reader.run()
+            await read_on(access, reader, mix_rate=self._mix_rate, clock=self._clock, media=self._media)
         except MediaError as err:
             error = err
         except Exception as err:
