@@ -150,6 +150,22 @@ def test_a_standstill_during_the_silence_makes_one_silence_of_both() -> None:
     assert np.array_equal(pcm[pcm[:, 0] != 0][:40_000], music(40_000, 24_000))
 
 
+def test_the_end_that_comes_with_a_standstill_during_the_silence_loses_nothing() -> None:
+    rig, source = playing(24_960)
+    rig.run(3 * SECOND)
+    source.arrive(500)
+    rig.run(100_000)
+    rig.now = ServerTimeUs(rig.now + 60 * SECOND)
+    source.arrive(460)
+    rig.close_queue()
+    rig.run()
+    heard = rig.heard["a"]
+    assert all(chunk.start > heard.sent_at[id(chunk)] for chunk in heard.chunks)
+    music_frames = np.concatenate([heard.pcm(run) for run in range(len(heard.runs))])
+    assert np.array_equal(music_frames[music_frames[:, 0] != 0], music(24_960))
+    assert len(starved(rig)) == 1
+
+
 def test_what_is_said_with_audio_that_was_kept_back_is_told_with_it() -> None:
     rig, source = playing()
     source.titles = {0: "one", 24_000: "two"}
