@@ -295,6 +295,7 @@ long_actions = st.one_of(
         st.tuples(st.integers(30, 600).map(lambda s: s * SECOND + 123_457), st.lists(long_actions)), max_size=6
     )
 )
+@pytest.mark.timeout(240)
 def test_after_an_hour_of_coming_and_going_nothing_has_moved(steps: list[tuple[int, list[Action]]]) -> None:
     with watched_libraries() as seams:
         steady = {"a": player(SPARE[0], capacity_bytes=60_000), "z": player(SPARE[1], capacity_bytes=60_000)}

@@ -4,6 +4,8 @@ import asyncio
 import json
 import struct
 
+import pytest
+
 from core.formats import STEREO
 from core.media.generated import ToneSource
 from core.media.media_stream import MediaStream
@@ -71,6 +73,7 @@ class Player(MemoryTransport):
         return message
 
 
+@pytest.mark.timeout(240)  # an hour of encoders: 18 s of CPU, which a busy machine makes a minute of
 async def test_an_hour_on_the_wire_has_no_gap_nothing_late_and_no_error_of_a_microsecond() -> None:
     clock = FakeClock()
     settings = ServerSettings(server_id="hour", name="Hour")
