@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from hypothesis import HealthCheck, given, settings, strategies as st
 import numpy as np
+import pytest
 
 from core.channel import Channel
 from core.commands import Run

@@ -92,5 +92,18 @@ class PlaybackEnded:
     group_id: GroupId
 
 
-type Event = ClientConnected | ClientLost | MediumChanged | MetadataChanged | Underrun | PlaybackEnded
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaybackBroke:
+    """A playing broke by an error of our own: a bug, told with its traceback in the log."""
+
+    group_id: GroupId
+    at: ServerTimeUs
+    error: str
+    """Name of the error's class."""
+    message: str
+    goes_on: bool
+    """It is taken up again after a short gap; otherwise `PlaybackEnded` follows."""
+
+
+type Event = ClientConnected | ClientLost | MediumChanged | MetadataChanged | Underrun | PlaybackEnded | PlaybackBroke
 """Everything `ResonateServer.subscribe` reports, besides new snapshots."""

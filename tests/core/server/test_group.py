@@ -1,8 +1,6 @@
 """What a group plays to whom, and what its members and the outside are told."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from inspect import signature
 import logging
@@ -11,94 +9,19 @@ import numpy as np
 import pytest
 
 from core.errors import CommandRefusedError, MediaError, MediaOpenError, Refusal
-from core.events import Event, MediumChanged, MetadataChanged, PlaybackEnded, Underrun
-from core.formats import Block, StreamFormat
-from core.media.media_stream import MediaStream
-from core.media.request import MediaRequest
+from core.events import MediumChanged, MetadataChanged, PlaybackEnded, Underrun
 from core.protocol.messages.client_state import ClientState
 from core.server.client import Client
-from core.server.group import ResonateGroup
 from core.server.session import Session
 from core.server.snapshot import PlaybackState
 from core.stream.pipeline import Work
-from core.stream.policy import SendPolicy
 from core.units import ClientId, GroupId, ServerTimeUs
-from tests.fakes.clock import FakeClock
+from tests.fakes.house import LEAD_US, housed, wish
 from tests.fakes.rig import FLAC_44, FLAC_48, OPUS_48, PCM_44, PCM_48, ramp
 from tests.fakes.session import FakeSession, Progress, Update, hello
-from tests.fakes.stage import GatedRunner, Material
+from tests.fakes.stage import Material
 
 SECOND = 1_000_000
-LEAD_US = 250_000
-
-
-def wish(material: Material, name: str = "music", **values: object) -> MediaRequest:
-    return MediaRequest(media_id=name, stream=MediaStream(main=material), **values)  # type: ignore[arg-type]
-
-
-class House:
-    """A group, its members, and all it says."""
-
-    def __init__(self) -> None:
-        self.clock = FakeClock()
-        self.render = GatedRunner()
-        self.media = GatedRunner()
-        self.events: list[Event] = []
-        self.changed_count = 0
-        self.group = ResonateGroup(
-            GroupId("g"),
-            "Kitchen",
-            clock=self.clock,
-            render=self.render,
-            media=self.media,
-            policy=SendPolicy.BALANCED,
-            changed=self._changed,
-            emit=self.events.append,
-        )
-        self.states: list[PlaybackState] = []
-        self.sessions: dict[str, FakeSession] = {}
-
-    def client(self, name: str, *formats: StreamFormat, **values: int) -> Client:
-        """Return a client with a live session, not in the group yet."""
-        client = Client(ClientId(name))
-        self.connect(client, hello(name, *(formats or (PCM_48,)), **values))
-        return client
-
-    def add(self, name: str, *formats: StreamFormat, **values: int) -> Client:
-        client = self.client(name, *formats, **values)
-        self.group.add(client)
-        return client
-
-    def connect(self, client: Client, its_hello: object) -> FakeSession:
-        session = FakeSession(its_hello)  # type: ignore[arg-type]
-        client.session = session  # type: ignore[assignment]
-        self.sessions[client.client_id] = session
-        return session
-
-    def pcm(self, name: str) -> Block:
-        data = b"".join(chunk.data for chunk in self.sessions[name].chunks)
-        return (np.frombuffer(data, "<i2").reshape(-1, 2) / 32_768).astype(np.float32)
-
-    def media_told(self) -> list[tuple[str, str]]:
-        return [(event.media_id, event.state) for event in self.events if isinstance(event, MediumChanged)]
-
-    def state(self) -> PlaybackState:
-        return self.group.snapshot().state
-
-    def _changed(self) -> None:
-        self.changed_count += 1
-        self.states.append(self.group.snapshot().state)
-
-
-@asynccontextmanager
-async def housed(*names: str) -> AsyncIterator[House]:
-    house = House()
-    for name in names:
-        house.add(name)
-    yield house
-    house.media.open()
-    house.render.open()
-    await house.group.close()
 
 
 def test_the_fake_session_is_told_things_as_the_real_one() -> None:

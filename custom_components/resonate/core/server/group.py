@@ -2,27 +2,24 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-import logging
 
 from ..clock import Clock
-from ..errors import CommandRefusedError, FormatError, MediaError, Refusal
-from ..events import Event, MediumChanged, MediumState, MetadataChanged, PlaybackEnded, Underrun
-from ..formats import choose_mix_rate
+from ..errors import CommandRefusedError, MediaError, Refusal
+from ..events import Event, MediumChanged, MediumState, MetadataChanged, PlaybackBroke, PlaybackEnded, Underrun
 from ..media.request import MediaRequest
-from ..media.source import SourceInfo
 from ..step import Halted, TrackEnded, TrackEvent, TrackStarted, TrackStarved, TrackTagged
 from ..stream.chunk import PlayerOutput
 from ..stream.pipeline import Work
 from ..stream.policy import SendPolicy
 from ..stream.topology import Topology
 from ..units import ClientId, GroupId, ServerTimeUs
+from .audience import Audience, mix_rate_for
 from .client import Client
 from .item import Item
 from .playback import Playback
+from .restarts import Restarts
 from .runner import Runner
 from .snapshot import GroupSnapshot, PlaybackState
-
-_LOGGER = logging.getLogger(__name__)
 
 _AUDIBLE_STATES = (PlaybackState.PLAYING, PlaybackState.BUFFERING)
 
@@ -53,6 +50,7 @@ class ResonateGroup:
         self._emit = emit
         self._members: dict[ClientId, Client] = {}
         self._playback: Playback | None = None
+        self._restarts = Restarts()
         self._topology = Topology()
         self._state = PlaybackState.IDLE
         self._item: Item | None = None
@@ -61,8 +59,7 @@ class ResonateGroup:
         self._position_at = clock.now()
         self._request_number = 0
         self._is_configuring = False
-        self._unplayable: set[ClientId] = set()
-        """Members that have no format for us, as was logged."""
+        self._audience = Audience()
         self._work_done = Work()
 
     @property
@@ -168,7 +165,8 @@ class ResonateGroup:
             await item.close(self._media)
             return
         if self._playback is None:
-            self._playback = self._make_playback(info)
+            self._restarts = Restarts()
+            self._playback = self._make_playback(mix_rate_for(info.sample_rate, self._members.values()))
         self._playback.play(item, requests[1:], start_at=start_at)
         if self._state != PlaybackState.PLAYING:
             self._move_to(item, item.request.start_us)
@@ -296,14 +294,37 @@ class ResonateGroup:
     def _finished(self, playback: Playback) -> None:
         self._playback = None
         self._work_done += playback.last.work
-        self._item = None
         self._end_streams()  # it may have ended by an error
+        if playback.error is not None and self._take_up(playback, playback.error):
+            return
+        self._item = None
         self._set_state(PlaybackState.IDLE)
         self._emit(PlaybackEnded(group_id=self.group_id))
 
+    def _take_up(self, broken: Playback, error: Exception) -> bool:
+        """Go on with what a playing that broke has left, where it was being heard; return whether that is done."""
+        now = self._clock.now()
+        rest = broken.hand_over() if self._restarts.allow(now) else None
+        goes_on = rest is not None
+        self._emit(
+            PlaybackBroke(
+                group_id=self.group_id, at=now, error=type(error).__name__, message=str(error), goes_on=goes_on
+            )
+        )
+        if rest is None:
+            return False
+        self._move_to(rest.item, self._present_position_us if rest.position_us is None else rest.position_us)
+        self._playback = self._make_playback(broken.mix_rate)
+        self._playback.play(rest.item, rest.following, start_at=rest.start_at, position_us=self._position_us)
+        if self._state == PlaybackState.PAUSED:
+            self._playback.halt()
+        else:
+            self._set_state(PlaybackState.BUFFERING)
+        return True
+
     # Parts
 
-    def _make_playback(self, info: SourceInfo) -> Playback:
+    def _make_playback(self, mix_rate: int) -> Playback:
 
         def mine[**P](call: Callable[P, None]) -> Callable[P, None]:
             """Let a playing that was let go of say nothing more: another may have begun."""
@@ -314,9 +335,8 @@ class ResonateGroup:
 
             return guarded
 
-        lists = [client.wished_formats for client in self._members.values() if client.is_player_ready]
         playback = Playback(
-            mix_rate=choose_mix_rate(info.sample_rate, lists),
+            mix_rate=mix_rate,
             policy=self._policy,
             clock=self._clock,
             render=self._render,
@@ -355,19 +375,7 @@ class ResonateGroup:
         self._is_configuring = False
         if self._playback is None:
             return
-        players = {}
-        for client in self._members.values():
-            if not client.is_player_ready:
-                continue
-            try:
-                players[client.client_id] = client.player_config(self._playback.mix_rate)
-            except FormatError as err:
-                if client.client_id not in self._unplayable:
-                    _LOGGER.warning("%s cannot be played to: %s", client.name, err)
-                self._unplayable.add(client.client_id)
-            else:
-                self._unplayable.discard(client.client_id)
-        topology = Topology(players=players)
+        topology = self._audience.topology(self._members.values(), self._playback.mix_rate)
         if topology != self._topology:
             self._topology = topology
             self._playback.set_topology(topology)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 import logging
+from typing import NamedTuple
 
 from ..channel import FeedId
 from ..clock import Clock
@@ -24,6 +25,24 @@ from .readings import Readings
 from .runner import Runner
 
 _LOGGER = logging.getLogger(__name__)
+
+
+class Remainder(NamedTuple):
+    """What a playing that broke leaves to the one that takes it up."""
+
+    item: Item
+    position_us: int | None
+    """Where it is to go on in its medium; None: where it was being heard."""
+    start_at: ServerTimeUs | None
+    following: Sequence[MediaRequest]
+
+
+class _Wish(NamedTuple):
+    """What was asked for and has not been heard yet."""
+
+    item: Item
+    position_us: int
+    start_at: ServerTimeUs | None = None
 
 
 class Playback:
@@ -46,6 +65,8 @@ class Playback:
         self.mix_rate = mix_rate
         self.last = StepResult()
         """What the last step said; for statistics."""
+        self.error: Exception | None = None
+        """The error of our own that it ended by."""
         self._clock = clock
         self._render = render
         self._media = media
@@ -70,6 +91,7 @@ class Playback:
         self._following: deque[MediaRequest] = deque()
         self._heard: TrackId | None = None
         """The latest track that was told to be heard."""
+        self._wish: _Wish | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_stepping = False
         self._stale: set[ClientId] = set()
@@ -102,16 +124,26 @@ class Playback:
         if self._is_stepping:
             self._stale.add(player_id)
 
-    def play(self, item: Item, following: Sequence[MediaRequest], *, start_at: ServerTimeUs | None = None) -> None:
-        """Let an open medium take the place of what plays as soon as it can be heard, and `following` come after it.
+    def play(
+        self,
+        item: Item,
+        following: Sequence[MediaRequest],
+        *,
+        start_at: ServerTimeUs | None = None,
+        position_us: int | None = None,
+    ) -> None:
+        """Let a medium take the place of what plays as soon as it can be heard, and `following` come after it.
 
-        What is heard until then is read on, for that may take a while.
+        What is heard until then is read on, for that may take a while. It begins where its request says, unless at
+        `position_us`.
         """
+        position_us = item.request.start_us if position_us is None else position_us
         self._following = deque(following)
         for other in [other for other in self._items if other.track_id != self._heard]:
             self._let_go(other)
         self._items.append(item)
-        self._read_from(item, item.request.start_us, replaces=True)
+        self._read_from(item, position_us, replaces=True)
+        self._wish = _Wish(item, position_us, start_at)
         self._command(Run(start_at=start_at))
 
     def halt(self) -> None:
@@ -131,6 +163,32 @@ class Playback:
         for other in later:
             self._let_go(other)
         self._read_from(item, position_us, replaces=True)
+        self._wish = _Wish(item, position_us)
+
+    def hand_over(self) -> Remainder | None:
+        """Return what another playing can go on with after an `error`; only as `finished` is called.
+
+        A source that can be sought stays open; any other is opened anew once it is closed, from its beginning or, live,
+        at its edge.
+        """
+        wish = self._wish
+        if wish is None and self._items:
+            wish = _Wish(self._items[0], self._items[0].request.start_us)
+        if wish is None:
+            return None
+        item = wish.item
+        later = self._items[self._items.index(item) + 1 :]
+        following = (*(other.request for other in later), *self._following)
+        if item.info is not None and item.info.is_seekable:
+            is_heard = self._wish is None and item.track_id == self._heard
+            self._items.remove(item)
+            self._stop_reading(item)
+            return Remainder(item, None if is_heard else wish.position_us, wish.start_at, following)
+        closing = self._let_go(item)
+        anew = Item(item.request)
+        anew.main.reading = closing
+        anew.was_heard = item.was_heard
+        return Remainder(anew, wish.position_us, wish.start_at, following)
 
     async def close(self) -> None:
         """End every stream and let go of every medium; returns when both are done."""
@@ -144,12 +202,13 @@ class Playback:
     async def _run(self) -> None:
         try:
             await self._step_on()
-        except Exception:
-            _LOGGER.exception("Playing ended by an error of our own")
+        except Exception as err:
+            _LOGGER.exception("Playing broke by an error of our own")
+            self.error = err
         self._is_closing = True
+        self._finished(self)
         while self._items:
             self._let_go(self._items[0])
-        self._finished(self)
 
     async def _step_on(self) -> None:
         while True:
@@ -176,6 +235,8 @@ class Playback:
             while self._items[0] is not item:
                 self._let_go(self._items[0])
             self._heard = item.track_id
+            if self._wish is not None and (self._wish.item is item or self._wish.item not in self._items):
+                self._wish = None
             self._forget_readings()
         match event:
             case TrackStarted(at=at, position_us=position_us):
@@ -253,12 +314,15 @@ class Playback:
         }
         self._readings.forget_all_but({self._heard, *present})
 
-    def _let_go(self, item: Item) -> None:
-        self._items.remove(item)
+    def _stop_reading(self, item: Item) -> None:
         for track_id in (item.track_id, *item.sides.values()):
             self._readings.stop(track_id)
+
+    def _let_go(self, item: Item) -> asyncio.Task[None]:
+        self._items.remove(item)
+        self._stop_reading(item)
         self._forget_readings()
-        self._spawn(item.close(self._media))
+        return self._spawn(item.close(self._media))
 
     # Who hears what
 
