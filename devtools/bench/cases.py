@@ -21,6 +21,8 @@ class Case:
     """By number of players: our CPU over the reference's, at most."""
     is_burst: bool = False
     """Not in real time, but as fast as it goes."""
+    feed_count: int = 0
+    """Players hear so many feeds of their own, going round; 0: all hear the same."""
 
     @property
     def clients(self) -> tuple[int, ...]:
@@ -28,13 +30,14 @@ class Case:
         return tuple(self.targets)
 
 
-def _case(name: str, formats: str, targets: Sequence[float], *, is_burst: bool = False) -> Case:
+def _case(name: str, formats: str, targets: Sequence[float], *, is_burst: bool = False, feed_count: int = 0) -> Case:
     clients = CLIENTS if len(targets) == len(CLIENTS) else MIXED_CLIENTS
     return Case(
         name=name,
         formats=tuple(map(Format.parse, formats.split())),
         targets=dict(zip(clients, targets, strict=True)),
         is_burst=is_burst,
+        feed_count=feed_count,
     )
 
 
@@ -50,6 +53,7 @@ CASES: Final = {
             "pcm:44100 pcm:48000 pcm:96000 flac:44100 flac:48000 flac:96000 opus pcm:16000:16:1",
             (0.40,),
         ),
+        _case("four", "pcm", (0.16,), feed_count=4),
         _case("burst-pcm", "pcm", (0.10, 0.10, 0.10, 0.10), is_burst=True),
         _case("burst-flac", "flac", (0.25, 0.25, 0.25, 0.25), is_burst=True),
         _case("burst-opus", "opus", (0.50, 0.35, 0.22, 0.16), is_burst=True),

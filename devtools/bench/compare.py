@@ -46,6 +46,8 @@ async def compare(case: Case, clients: int, plan: Plan, sides: tuple[str, ...] =
 async def measure(side: str, case: Case, clients: int, plan: Plan) -> Run:
     """Measure one side once, in new processes."""
     arguments: list[object] = ["--burst", plan.burst_s] if case.is_burst else []
+    if case.feed_count:
+        arguments += ["--feeds", case.feed_count]
     if side == "reference":
         arguments += ["--port", free_port()]
     capacity_bytes = _BURST_CAPACITY_BYTES if case.is_burst else 4_000_000

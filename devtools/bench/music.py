@@ -29,3 +29,8 @@ def make_music(seed: int = 1) -> npt.NDArray[np.int16]:
         place = random.uniform(0.2, 0.8)
         mix[begin : begin + frames] += np.outer(note * np.exp(-3 * t), (place, 1 - place)) * 0.25
     return np.asarray(np.clip(mix, -1, 1) * 32767, dtype=np.int16)
+
+
+def feed_index(client_id: str, feed_count: int) -> int:
+    """Return which of the feeds a player hears: they go round by the number at the end of its id."""
+    return int(client_id.rpartition("-")[2]) % feed_count

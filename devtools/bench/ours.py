@@ -1,13 +1,13 @@
 """Our side: the core alone, in a process of its own, on prepared blocks, so that no decoding is measured.
 
-    python -m devtools.bench.ours [--burst SECONDS] [--watch-loop]
+    python -m devtools.bench.ours [--burst SECONDS] [--feeds COUNT] [--watch-loop]
 
 Prints the port; then obeys the lines of its standard input and answers each with a line of JSON (`_COMMANDS`).
 """
 
 import argparse
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 import json
 from pathlib import Path
 import sys
@@ -15,8 +15,9 @@ import time
 
 import numpy as np
 
-from core.formats import STEREO, Block
-from core.media.media_stream import MediaStream
+from core.channel import FeedId
+from core.formats import STEREO, Block, StreamFormat
+from core.media.media_stream import FeedChoice, MediaStream
 from core.media.request import MediaRequest
 from core.media.source import Passage, SourceInfo
 from core.server.clock import MonotonicClock
@@ -26,7 +27,7 @@ from core.server.settings import ServerSettings
 from core.units import ClientId, GroupId
 
 from .loop_watch import LoopWatch
-from .music import RATE, make_music
+from .music import RATE, feed_index, make_music
 from .unpaced import lift_limits
 
 _POLL_S = 0.02
@@ -69,14 +70,27 @@ class MusicSource:
         """Do nothing: nothing is held."""
 
 
+def make_stream(music: Block, feeds: Sequence[Block], seconds: float | None = None) -> MediaStream:
+    """Return a medium: all players hear the music, or the feeds, if there are any, going round."""
+
+    def choose(client_id: ClientId, _stream_format: StreamFormat, position_us: int) -> FeedChoice:
+        return FeedChoice(FeedId(f"feed-{feed_index(client_id, len(feeds))}"), position_us)
+
+    return MediaStream(
+        main=MusicSource(music, seconds),
+        feeds={FeedId(f"feed-{number}"): MusicSource(feed, seconds) for number, feed in enumerate(feeds)},
+        player_channel=choose if feeds else None,
+    )
+
+
 class Service:
     """What it can be told."""
 
-    def __init__(self, server: ResonateServer, seconds: float | None, watch: LoopWatch) -> None:
+    def __init__(self, server: ResonateServer, seconds: float | None, watch: LoopWatch, feed_count: int = 0) -> None:
         self._server = server
         self._seconds = seconds
         self._watch = watch
-        self._music = make_music().astype(np.float32) / np.float32(32768)
+        self._music, *self._feeds = (_samples(seed) for seed in range(1, 2 + feed_count))
         server.create_group("All", _GROUP)
 
     async def obey(self, line: str) -> object:
@@ -113,8 +127,7 @@ class Service:
         """Play the music, or a file; tell when."""
         request = MediaRequest(location=Path(path), media_id="file")
         if not path:
-            source = MusicSource(self._music, self._seconds)
-            request = MediaRequest(media_id="music", stream=MediaStream(main=source))
+            request = MediaRequest(media_id="music", stream=make_stream(self._music, self._feeds, self._seconds))
         at_us = _now_us()
         await self._server.play(_GROUP, [request])
         return {"at_us": at_us}
@@ -141,6 +154,10 @@ _COMMANDS: dict[str, Callable[..., Awaitable[object]]] = {
 }
 
 
+def _samples(seed: int) -> Block:
+    return make_music(seed).astype(np.float32) / np.float32(32768)
+
+
 def _now_us() -> int:
     return time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW) // 1000
 
@@ -156,7 +173,7 @@ async def main(options: argparse.Namespace) -> None:
     render, media = PoolRunner(2, "render"), PoolRunner(8, "media")  # as in Home Assistant
     settings = ServerSettings(server_id="bench", name="Bench", host="127.0.0.1", port=0)
     server = ResonateServer(settings, clock=MonotonicClock(), render=render, media=media)
-    service = Service(server, options.burst, watch)
+    service = Service(server, options.burst, watch, options.feeds)
     await server.start()
     lines = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
@@ -171,5 +188,6 @@ async def main(options: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--burst", type=float, help="lift every limit on how far ahead is sent; so many seconds")
+    parser.add_argument("--feeds", type=int, default=0, help="players hear so many feeds, going round")
     parser.add_argument("--watch-loop", action="store_true", help="measure every callback of the loop")
     asyncio.run(main(parser.parse_args()))

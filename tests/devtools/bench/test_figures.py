@@ -76,7 +76,7 @@ def test_a_row_of_the_clocks_table() -> None:
 
 
 def test_every_case_has_an_aim_for_each_number_of_players() -> None:
-    assert [case.clients for case in CASES.values()] == [CLIENTS] * 3 + [(32,)] * 2 + [CLIENTS] * 3
+    assert [case.clients for case in CASES.values()] == [CLIENTS] * 3 + [(32,)] * 3 + [CLIENTS] * 3
     assert len(CASES["eight"].formats) == len(set(CASES["eight"].formats)) == 8
 
 

@@ -5,13 +5,16 @@ import asyncio
 import numpy as np
 import pytest
 
-from core.formats import STEREO, Block
+from core.formats import STEREO, Block, Codec, StreamFormat
 from core.stream.policy import SendPolicy
+from core.units import ClientId
 from devtools.bench.loop_watch import LoopWatch
-from devtools.bench.music import RATE, SECONDS, make_music
-from devtools.bench.ours import MusicSource
+from devtools.bench.music import RATE, SECONDS, feed_index, make_music
+from devtools.bench.ours import MusicSource, make_stream
 from devtools.bench.players import Offset, Tally, summary
 from devtools.bench.unpaced import lift_limits
+
+_FORMAT = StreamFormat(codec=Codec.PCM, sample_rate=RATE, channel_count=2)
 
 
 def _music() -> Block:
@@ -47,6 +50,20 @@ def test_the_source_of_a_burst_ends() -> None:
     while (passage := source.read(4)) is not None:
         lengths.append(len(passage.block))
     assert lengths == [4, 1, 2]
+
+
+def test_players_go_round_the_feeds() -> None:
+    assert [feed_index(f"bench-{number:03}", 4) for number in (0, 1, 3, 4, 31)] == [0, 1, 3, 0, 3]
+    stream = make_stream(_music(), [_music()] * 4)
+    assert stream.player_channel is not None
+    choices = [stream.player_channel(ClientId(f"bench-{n:03}"), _FORMAT, 7) for n in range(5)]
+    assert choices == [(f"feed-{number}", 7) for number in (0, 1, 2, 3, 0)]
+    assert list(stream.feeds) == [f"feed-{number}" for number in range(4)]
+
+
+def test_without_feeds_all_hear_the_same() -> None:
+    stream = make_stream(_music(), [])
+    assert (stream.player_channel, stream.feeds) == (None, {})
 
 
 async def test_long_callbacks_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
