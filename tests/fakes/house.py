@@ -30,8 +30,8 @@ def wish(material: Material, name: str = "music", **values: object) -> MediaRequ
 class House:
     """A group, its members, and all it says."""
 
-    def __init__(self) -> None:
-        self.clock = FakeClock()
+    def __init__(self, clock: FakeClock | None = None) -> None:
+        self.clock = clock or FakeClock()
         self.render = GatedRunner()
         self.media = GatedRunner()
         self.events: list[Event] = []
@@ -88,8 +88,8 @@ class House:
 
 
 @asynccontextmanager
-async def housed(*names: str) -> AsyncIterator[House]:
-    house = House()
+async def housed(*names: str, clock: FakeClock | None = None) -> AsyncIterator[House]:
+    house = House(clock)
     for name in names:
         house.add(name)
     try:

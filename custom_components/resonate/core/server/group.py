@@ -13,6 +13,7 @@ from ..stream.pipeline import Work
 from ..stream.policy import SendPolicy
 from ..stream.topology import Topology
 from ..units import ClientId, GroupId, ServerTimeUs
+from .appointment import Appointment
 from .audience import Audience, mix_rate_for
 from .client import Client
 from .item import Item
@@ -51,6 +52,8 @@ class ResonateGroup:
         self._members: dict[ClientId, Client] = {}
         self._playback: Playback | None = None
         self._restarts = Restarts()
+        self._appointment = Appointment(clock)
+        """A pause or a stop that is still to come."""
         self._topology = Topology()
         self._state = PlaybackState.IDLE
         self._item: Item | None = None
@@ -164,6 +167,7 @@ class ResonateGroup:
         if number != self._request_number:  # another wish came in meanwhile, and wins
             await item.close(self._media)
             return
+        self._appointment.cancel()
         if self._playback is None:
             self._restarts = Restarts()
             self._playback = self._make_playback(mix_rate_for(info.sample_rate, self._members.values()))
@@ -172,12 +176,19 @@ class ResonateGroup:
             self._move_to(item, item.request.start_us)
             self._set_state(PlaybackState.BUFFERING)
 
-    async def pause(self) -> None:
-        """Let nothing more be heard; `resume` goes on at the first frame that was not. Again: nothing happens."""
+    async def pause(self, *, at: ServerTimeUs | None = None) -> None:
+        """Let nothing more be heard; `resume` goes on at the first frame that was not. Again: nothing happens.
+
+        With `at`, at that instant, unless something else is asked for before; so with `stop`.
+        """
         if self._state == PlaybackState.PAUSED:
             return
         if self._playback is None:
             raise CommandRefusedError(Refusal.NOTHING_PLAYS)
+        if at is not None and at > self._clock.now():
+            self._appointment.make(at, self.pause)
+            return
+        self._appointment.cancel()
         self._request_number += 1
         item = self._item
         if item is not None and item.info is not None and item.info.is_live:
@@ -190,6 +201,7 @@ class ResonateGroup:
 
     async def resume(self) -> None:
         """Go on after `pause`. Raises CommandRefusedError when there is nothing to go on with."""
+        self._appointment.cancel()
         if self.is_playing:
             return
         if self._state != PlaybackState.PAUSED or self._item is None:
@@ -200,8 +212,12 @@ class ResonateGroup:
         self._playback.resume()
         self._set_state(PlaybackState.BUFFERING)
 
-    async def stop(self) -> None:
-        """End what plays and forget it."""
+    async def stop(self, *, at: ServerTimeUs | None = None) -> None:
+        """End what plays, or what is to start, and forget it; with `at` as `pause` does."""
+        if at is not None and at > self._clock.now():
+            self._appointment.make(at, self.stop)
+            return
+        self._appointment.cancel()
         self._request_number += 1
         self._item = None
         await self._close_playback(PlaybackState.IDLE)

@@ -61,6 +61,15 @@ class Item:
         """Open the medium. Raises MediaError, and lets go of it then."""
         return await self.main.open(media)
 
+    def anew(self, closed: asyncio.Task[None]) -> Item:
+        """Return the same medium once more; nothing of it is opened before this one is `closed`."""
+        item = Item(self.request)
+        item.was_heard = self.was_heard
+        item.main.reading = closed
+        for feed in self._accesses:
+            item.access(feed).reading = closed
+        return item
+
     async def close(self, media: Runner) -> None:
         """Let go of the medium and of all that it brings."""
         # At once: one that hangs must not keep the others.

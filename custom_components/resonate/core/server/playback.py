@@ -184,11 +184,7 @@ class Playback:
             self._items.remove(item)
             self._stop_reading(item)
             return Remainder(item, None if is_heard else wish.position_us, wish.start_at, following)
-        closing = self._let_go(item)
-        anew = Item(item.request)
-        anew.main.reading = closing
-        anew.was_heard = item.was_heard
-        return Remainder(anew, wish.position_us, wish.start_at, following)
+        return Remainder(item.anew(self._let_go(item)), wish.position_us, wish.start_at, following)
 
     async def close(self) -> None:
         """End every stream and let go of every medium; returns when both are done."""

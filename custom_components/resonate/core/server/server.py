@@ -138,17 +138,20 @@ class ResonateServer:
                 self._dialer.want(client_id)
         await group.play(requests, start_at=start_at, when_open=when_open)
 
-    async def pause(self, target: ClientId | GroupId) -> None:
-        """Let nothing more be heard until `resume`. Raises CommandRefusedError when nothing plays."""
-        await self._registry.group_of(target).pause()
+    async def pause(self, target: ClientId | GroupId, *, at: ServerTimeUs | None = None) -> None:
+        """Let nothing more be heard until `resume`, from now on or from an instant on.
+
+        Raises CommandRefusedError when nothing plays.
+        """
+        await self._registry.group_of(target).pause(at=at)
 
     async def resume(self, target: ClientId | GroupId) -> None:
         """Go on after `pause`. Raises CommandRefusedError when nothing is paused."""
         await self._registry.group_of(target).resume()
 
-    async def stop(self, target: ClientId | GroupId) -> None:
-        """End what plays and forget it."""
-        await self._registry.group_of(target).stop()
+    async def stop(self, target: ClientId | GroupId, *, at: ServerTimeUs | None = None) -> None:
+        """End what plays and forget it, now or at an instant: what is asked for before that counts instead."""
+        await self._registry.group_of(target).stop(at=at)
 
     async def seek(self, target: ClientId | GroupId, position_us: int) -> None:
         """Go on elsewhere in the medium. Raises CommandRefusedError where that is not possible."""
