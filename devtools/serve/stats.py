@@ -25,6 +25,7 @@ def measure(server: ResonateServer) -> Fact:
         "buffered_bytes": dict(numbers.held_bytes),
         "queued_bytes": dict(numbers.queued_bytes),
         "dropped_chunks": numbers.dropped_chunk_count,
+        "load": round(sum(numbers.load.values()), 4),
     }
 
 

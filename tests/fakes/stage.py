@@ -123,6 +123,7 @@ class Stage:
         self.ended: list[ClientId] = []
         self.events: list[tuple[str, TrackEvent]] = []
         self.failures: list[tuple[str, MediaError]] = []
+        self.loads: list[bool] = []
         self.is_finished = asyncio.Event()
         self.playback = Playback(
             mix_rate=mix_rate,
@@ -133,6 +134,7 @@ class Stage:
             deliver=self._deliver,
             report=lambda it, event: self.events.append((it.request.media_id, event)),
             failed=lambda it, error: self.failures.append((it.request.media_id, error)),
+            load_changed=lambda load: self.loads.append(load.is_overloaded),
             finished=lambda _: self.is_finished.set(),
         )
         self.topology = topology(ann=player(PCM_48), bob=player(PCM_44))

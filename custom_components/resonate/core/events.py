@@ -86,6 +86,17 @@ class Underrun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoadChanged:
+    """The machine cannot keep up with what a group plays, or can again; told while players still hold audio."""
+
+    group_id: GroupId
+    at: ServerTimeUs
+    is_overloaded: bool
+    share: float
+    """Of real time, that the work took of late."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlaybackEnded:
     """A group has nothing left to play; the last frame was audible."""
 
@@ -105,5 +116,14 @@ class PlaybackBroke:
     """It is taken up again after a short gap; otherwise `PlaybackEnded` follows."""
 
 
-type Event = ClientConnected | ClientLost | MediumChanged | MetadataChanged | Underrun | PlaybackEnded | PlaybackBroke
+type Event = (
+    ClientConnected
+    | ClientLost
+    | MediumChanged
+    | MetadataChanged
+    | Underrun
+    | LoadChanged
+    | PlaybackEnded
+    | PlaybackBroke
+)
 """Everything `ResonateServer.subscribe` reports, besides new snapshots."""

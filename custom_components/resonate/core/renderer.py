@@ -105,6 +105,7 @@ class Renderer:
         self._replace(now)
         if self._timeline is not None:
             self._notice_standstill(self._timeline, now)
+        spare_us = self._spare_us(now)
         self._begin(now)
         if self._timeline is None:
             wake_at = min((at for at in (self._halt_at, self._patient_until) if at is not None), default=None)
@@ -120,6 +121,8 @@ class Renderer:
             wanted={} if is_finished else self._wanted(now),
             hungry=frozenset() if is_finished else self._hungry(),
             wake_at=wake_at,
+            spare_us=spare_us,
+            horizon_us=self._horizon_us,
             is_finished=is_finished,
             work=self._streamer.work,
             held_bytes=self._streamer.held_bytes(now),
@@ -430,6 +433,14 @@ class Renderer:
         return timeline.instant(track.end_frame) if track.is_ended else None
 
     # State
+
+    def _spare_us(self, now: ServerTimeUs) -> int | None:
+        timeline = self._timeline
+        if timeline is None or timeline.anchor > now:
+            return None
+        if self._line.available_frame <= self._head_frame + self._batch_frames:
+            return None
+        return timeline.instant(self._head_frame) - now
 
     def _wanted(self, now: ServerTimeUs) -> dict[TrackId, int]:
         from_frame = self._head_frame

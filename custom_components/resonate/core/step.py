@@ -84,6 +84,10 @@ class StepResult:
     """The tracks whose next data is worth a step at once; others' can wait for `wake_at`."""
     wake_at: ServerTimeUs | None = None
     """When to step again, if no command and no data of a hungry track comes before; None: only then."""
+    spare_us: int | None = None
+    """How much was rendered ahead of what is heard as the step began; None where that was all there was to render."""
+    horizon_us: int = 0
+    """How much is to be."""
     is_finished: bool = False
     """All has been heard, every stream has ended: no further step."""
     work: Work = field(default_factory=Work)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from ..clock import Clock
 from ..errors import CommandRefusedError, MediaError, Refusal
-from ..events import Event, MediumChanged, MediumState, MetadataChanged, PlaybackBroke, PlaybackEnded, Underrun
+from ..events import Event, MediumState
 from ..media.request import MediaRequest
 from ..step import Halted, TrackEnded, TrackEvent, TrackStarted, TrackStarved, TrackTagged
 from ..stream.chunk import PlayerOutput
@@ -16,6 +16,7 @@ from ..units import ClientId, GroupId, ServerTimeUs
 from .appointment import Appointment
 from .audience import Audience, mix_rate_for
 from .client import Client
+from .herald import Herald
 from .item import Item
 from .playback import Playback
 from .restarts import Restarts
@@ -48,7 +49,7 @@ class ResonateGroup:
         self._media = media
         self._policy = policy
         self._changed = changed
-        self._emit = emit
+        self._herald = Herald(group_id, name, clock=clock, emit=emit)
         self._members: dict[ClientId, Client] = {}
         self._playback: Playback | None = None
         self._restarts = Restarts()
@@ -79,6 +80,11 @@ class ResonateGroup:
     def work(self) -> Work:
         """The work that was done for it so far."""
         return self._work_done if self._playback is None else self._work_done + self._playback.last.work
+
+    @property
+    def load(self) -> float:
+        """The share of real time that the work for it takes, at present."""
+        return 0.0 if self._playback is None else self._playback.load.share(self._clock.now())
 
     @property
     def held_bytes(self) -> Mapping[ClientId, int]:
@@ -156,7 +162,7 @@ class ResonateGroup:
         try:
             info = await item.open(self._media)
         except MediaError as err:
-            self._tell_failed(item, err)
+            self._herald.failed(item, err)
             raise
         if when_open is not None and number == self._request_number:
             try:
@@ -256,16 +262,15 @@ class ResonateGroup:
             case TrackStarted():
                 self._move_to(item, event.position_us, event.at)
                 if not item.was_heard and item.error is None:
-                    self._tell_medium(item, MediumState.STARTED, event.at)
+                    self._herald.medium(item, MediumState.STARTED, event.at)
                 item.was_heard = True
                 # Made before it was told to pause, it says nothing of what is heard now.
                 self._set_state(self._state if self._state == PlaybackState.PAUSED else PlaybackState.PLAYING)
             case TrackEnded():
                 if item.was_heard and item.error is None:
-                    self._tell_medium(item, MediumState.ENDED, event.at)
+                    self._herald.medium(item, MediumState.ENDED, event.at)
             case TrackStarved():
-                media_id = item.request.media_id
-                self._emit(Underrun(group_id=self.group_id, media_id=media_id, at=event.at, length_us=event.length_us))
+                self._herald.starved(item, event)
                 if item is self._item:
                     self._move_to(item, event.position_us, ServerTimeUs(event.at + event.length_us))
                     self._changed()
@@ -276,36 +281,11 @@ class ResonateGroup:
                 self._move_to(item, event.position_us, event.at)
                 self._set_state(self._state)
 
-    def _tell_medium(self, item: Item, state: MediumState, at: ServerTimeUs) -> None:
-        self._emit(MediumChanged(group_id=self.group_id, media_id=item.request.media_id, state=state, at=at))
-
     def _tell_metadata(self, item: Item, at: ServerTimeUs) -> None:
-        medium = item.snapshot()
-        self._emit(
-            MetadataChanged(
-                group_id=self.group_id,
-                media_id=medium.media_id,
-                at=at,
-                title=medium.title,
-                artist=medium.artist,
-                album=medium.album,
-            )
-        )
+        self._herald.metadata(item, at)
         for client in self._members.values():
             self._inform_of_medium(client)
         self._changed()
-
-    def _tell_failed(self, item: Item, error: MediaError) -> None:
-        self._emit(
-            MediumChanged(
-                group_id=self.group_id,
-                media_id=item.request.media_id,
-                state=MediumState.FAILED,
-                at=self._clock.now(),
-                error=type(error).__name__,
-                message=str(error),
-            )
-        )
 
     def _finished(self, playback: Playback) -> None:
         self._playback = None
@@ -315,18 +295,14 @@ class ResonateGroup:
             return
         self._item = None
         self._set_state(PlaybackState.IDLE)
-        self._emit(PlaybackEnded(group_id=self.group_id))
+        self._herald.ended()
 
     def _take_up(self, broken: Playback, error: Exception) -> bool:
         """Go on with what a playing that broke has left, where it was being heard; return whether that is done."""
         now = self._clock.now()
         rest = broken.hand_over() if self._restarts.allow(now) else None
         goes_on = rest is not None
-        self._emit(
-            PlaybackBroke(
-                group_id=self.group_id, at=now, error=type(error).__name__, message=str(error), goes_on=goes_on
-            )
-        )
+        self._herald.broke(error, goes_on=goes_on)
         if rest is None:
             return False
         self._move_to(rest.item, self._present_position_us if rest.position_us is None else rest.position_us)
@@ -359,7 +335,8 @@ class ResonateGroup:
             media=self._media,
             deliver=mine(self._deliver),
             report=mine(self._report),
-            failed=mine(self._tell_failed),
+            failed=mine(self._herald.failed),
+            load_changed=mine(self._herald.load),
             finished=mine(self._finished),
         )
         self._playback = playback

@@ -21,6 +21,7 @@ from ..stream.topology import PlayerConfig, Topology
 from ..units import ClientId, ServerTimeUs, TrackId
 from .feeds import assign_feeds, feeds_by_side
 from .item import Item
+from .load import Load
 from .readings import Readings
 from .runner import Runner
 
@@ -59,9 +60,10 @@ class Playback:
         deliver: Callable[[Mapping[ClientId, PlayerOutput]], None],
         report: Callable[[Item, TrackEvent], None],
         failed: Callable[[Item, MediaError], None],
+        load_changed: Callable[[Load], None],
         finished: Callable[[Playback], None],
     ) -> None:
-        """`deliver`, `report`, `failed` and, at its end, `finished` are called on the loop and must not wait."""
+        """What is given is called on the loop and must not wait; `finished` at the end."""
         self.mix_rate = mix_rate
         self.last = StepResult()
         """What the last step said; for statistics."""
@@ -73,6 +75,8 @@ class Playback:
         self._deliver = deliver
         self._report = report
         self._failed = failed
+        self._load_changed = load_changed
+        self.load = Load(clock.now())
         self._finished = finished
         self._renderer = Renderer(mix_rate=mix_rate, policy=policy)
         self._commands: list[Command] = []
@@ -212,9 +216,13 @@ class Playback:
             commands, self._commands = self._commands, []
             is_closing = self._is_closing
             self._is_stepping = True
-            result = await self._render.run(self._renderer.step, inputs, commands, self._clock.now())
+            asked_at = self._clock.now()
+            result = await self._render.run(self._renderer.step, inputs, commands, asked_at)
             self._is_stepping = False
             self.last = result
+            self.load.add(asked_at, self._clock.now())
+            if self.load.judge(result.spare_us, result.horizon_us, asked_at):
+                self._load_changed(self.load)
             for event in result.events:
                 self._tell(event)
             self._deliver({key: output for key, output in result.outputs.items() if key not in self._stale})

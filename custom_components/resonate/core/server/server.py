@@ -203,6 +203,7 @@ class ResonateServer:
             encoded_chunk_count=work.encoded_chunks,
             resampled_block_count=work.resampled_blocks,
             held_bytes={client_id: held for group in groups for client_id, held in group.held_bytes.items()},
+            load={group_id: group.load for group_id, group in self._registry.groups.items()},
             loop_lag_us=self._loop_lag.worst_us,
             queued_bytes={session.client_id: session.queued_bytes for session in sessions if session.client_id},
             dropped_chunk_count=sum(session.dropped_chunk_count for session in sessions),

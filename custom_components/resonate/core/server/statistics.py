@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ..clock import Clock
-from ..units import US_PER_MS, US_PER_S, ClientId, ServerTimeUs
+from ..units import US_PER_MS, US_PER_S, ClientId, GroupId, ServerTimeUs
 from .clock import Alarm
 
 _PERIOD_US: Final = 100 * US_PER_MS
@@ -25,6 +25,8 @@ class ServerStatistics:
     """Audio that each player has and has not played yet."""
     queued_bytes: Mapping[ClientId, int] = field(default_factory=dict)
     """Audio that waits for each player's connection."""
+    load: Mapping[GroupId, float] = field(default_factory=dict)
+    """The share of real time that the work for each group takes, of late."""
     dropped_chunk_count: int = 0
     """Chunks that were too late to be written, over all connected players."""
 
