@@ -54,7 +54,12 @@ class _Answer:
             return self._response.read1(byte_count)
         except TimeoutError as err:
             raise MediaDecodeError(f"{self.what} sent nothing for {_TIMEOUT_S:.0f} s") from err
-        except (OSError, HTTPException, ValueError) as err:
+        except (
+            OSError,
+            HTTPException,
+            ValueError,
+            AttributeError,
+        ) as err:  # the last: closed meanwhile, by another thread
             raise MediaDecodeError(f"{self.what} broke off") from err
 
     def close(self) -> None:
