@@ -29,6 +29,8 @@ from .units import US_PER_S, ClientId, ServerTimeUs, TrackId, us_to_frames
 
 MOST_PER_STEP_US: Final = 200_000
 """Longer steps would keep the interpreter from the loops' threads for too long at a time."""
+FIRST_STEP_US: Final = 50_000
+"""Shorter at a start or a seek: what is heard first is to leave first."""
 PREBUFFER_US: Final = 200_000
 """What a track must have before it is begun, and a live one that fell behind before it goes on: less, and a slow
 source would stutter at once."""
@@ -57,6 +59,7 @@ class Renderer:
         self.mix_rate = mix_rate
         self._policy = policy
         self._most_frames = us_to_frames(MOST_PER_STEP_US, mix_rate)
+        self._first_frames = us_to_frames(FIRST_STEP_US, mix_rate)
         self._batch_frames = us_to_frames(BATCH_US, mix_rate)
         self._prebuffer_frames = us_to_frames(PREBUFFER_US, mix_rate)
         self._streamer = Streamer(mix_rate=mix_rate, make_encoder=make_encoder, make_resampler=make_resampler)
@@ -331,12 +334,13 @@ class Renderer:
         is_last = is_all_there and available_frame <= target_frame
         hurry_at = ServerTimeUs(timeline.instant(self._head_frame) - self._lead_us - BATCH_US)
         if ready_frames >= self._batch_frames or (ready_frames > 0 and (is_last or hurry_at <= now)):
-            self._head_frame += min(ready_frames, self._most_frames)
+            is_first = self._head_frame == timeline.anchor_frame
+            self._head_frame += min(ready_frames, self._first_frames if is_first else self._most_frames)
         needed_frame = timeline.frame_at(ServerTimeUs(now + self._starved_us))
         limits = Limits(feed_ends(self._line), needed_frame, needed_frame + self._batch_frames)
         demands = self._streamer.demand(self._head_frame, self._most_frames, limits)
         self._streamer.prepare({demand: self._lineup.read(*demand) for demand in demands})
-        if self._streamer.is_behind(self._head_frame, limits) or ready_frames > self._most_frames:
+        if self._streamer.is_behind(self._head_frame, limits):
             return now
         if is_all_there and self._head_frame >= available_frame:
             if self._is_closed or self._lineup.coming is not None:

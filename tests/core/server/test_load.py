@@ -140,5 +140,5 @@ async def test_groups_share_one_thread_and_one_that_catches_up_does_not_starve_t
             chunks = house.sessions["ann"].chunks
             assert all(one.end == other.start for one, other in pairwise(chunks))
             assert chunks[-1].end > clock.now() + SECOND
-        shares = [house.group.load for house in houses[1:]]
-        assert max(shares) < 2 * min(shares)
+        # Five steps a second of 12 ms each, and about as long waiting for the thread.
+        assert all(0.05 < house.group.load < 0.2 for house in houses[1:])

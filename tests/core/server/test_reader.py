@@ -23,7 +23,11 @@ class Desk:
     def __init__(self, material: Material) -> None:
         self.news_count = 0
         self.media = InlineRunner()
-        self.reader = Reader(material, mix_rate=48_000, media=self.media, on_data=self._news)
+        self.may_read = asyncio.Event()
+        self.may_read.set()
+        self.reader = Reader(
+            material, mix_rate=48_000, media=self.media, on_data=self._news, wait_for_turn=self.may_read.wait
+        )
 
     def _news(self) -> None:
         self.news_count += 1
@@ -50,6 +54,26 @@ async def test_it_reads_no_further_than_there_is_room_and_on_when_something_was_
     assert AHEAD <= sum(len(passage.block) for passage in desk.reader._passages) < AHEAD + PIECE
     desk.reader.stop()
     await reading
+
+
+async def test_it_waits_for_its_turn_before_each_read() -> None:
+    desk = Desk(Material(ramp(48_000), repeats=1_000))
+    desk.may_read.clear()
+    reading = asyncio.create_task(desk.reader.run())
+    await turn()
+    assert desk.media.call_count == 0
+    desk.may_read.set()
+    await turn()
+    calls = desk.media.call_count
+    assert calls > 0
+    desk.may_read.clear()
+    desk.reader.take(PIECE)
+    await turn()
+    assert desk.media.call_count == calls
+    desk.reader.stop()
+    desk.may_read.set()
+    await reading
+    assert desk.media.call_count <= calls + 1
 
 
 async def test_the_first_piece_is_short_and_everything_comes_in_order() -> None:

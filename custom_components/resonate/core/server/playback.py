@@ -81,9 +81,17 @@ class Playback:
         self._renderer = Renderer(mix_rate=mix_rate, policy=policy)
         self._commands: list[Command] = []
         self._wake = asyncio.Event()
+        self._can_read = asyncio.Event()
+        """Not while a step runs or is about to: both want the interpreter, and a step cannot wait."""
+        self._can_read.set()
         self._is_closing = False
         self._readings = Readings(
-            mix_rate=mix_rate, clock=clock, media=media, spawn=self._spawn, on_data=self._has_data
+            mix_rate=mix_rate,
+            clock=clock,
+            media=media,
+            spawn=self._spawn,
+            on_data=self._has_data,
+            wait_for_turn=self._can_read.wait,
         )
         self._topology = Topology()
         """Who hears it, as was told: all of the main feed."""
@@ -206,6 +214,7 @@ class Playback:
             _LOGGER.exception("Playing broke by an error of our own")
             self.error = err
         self._is_closing = True
+        self._can_read.set()
         self._finished(self)
         while self._items:
             self._let_go(self._items[0])
@@ -216,9 +225,11 @@ class Playback:
             commands, self._commands = self._commands, []
             is_closing = self._is_closing
             self._is_stepping = True
+            self._can_read.clear()
             asked_at = self._clock.now()
             result = await self._render.run(self._renderer.step, inputs, commands, asked_at)
             self._is_stepping = False
+            self._can_read.set()
             self.last = result
             self.load.add(asked_at, self._clock.now())
             if self.load.judge(result.spare_us, result.horizon_us, asked_at):
@@ -272,7 +283,8 @@ class Playback:
     # Media
 
     def _has_data(self, track_id: TrackId) -> None:
-        if track_id in self.last.hungry:
+        if track_id in self.last.hungry and not self._is_closing:
+            self._can_read.clear()
             self._wake.set()
 
     def _read_from(self, item: Item, position_us: int, *, replaces: bool) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from ..clock import Clock
@@ -21,8 +21,16 @@ AHEAD_US: Final = 5 * US_PER_S
 class Reader:
     """Keeps up to `AHEAD_US` of a source ready. On the loop; the source itself is only touched in the media pool."""
 
-    def __init__(self, source: Source, *, mix_rate: int, media: Runner, on_data: Callable[[], None]) -> None:
-        """`on_data` is called, on the loop, when there is something new to take."""
+    def __init__(
+        self,
+        source: Source,
+        *,
+        mix_rate: int,
+        media: Runner,
+        on_data: Callable[[], None],
+        wait_for_turn: Callable[[], Awaitable[object]],
+    ) -> None:
+        """`on_data` is called, on the loop, when there is something new to take; `wait_for_turn` before each read."""
         self.is_ended = False
         """Nothing follows what can still be taken."""
         self.read_count = 0
@@ -31,6 +39,7 @@ class Reader:
         self._mix_rate = mix_rate
         self._media = media
         self._on_data = on_data
+        self._wait_for_turn = wait_for_turn
         self._passages: deque[Passage] = deque()
         self._frame_count = 0
         self._is_told = False
@@ -51,6 +60,7 @@ class Reader:
             frame_count = us_to_frames(length_us, self._mix_rate)
             if isinstance(self._source, WaitingSource):
                 await self._source.wait(frame_count)
+            await self._wait_for_turn()
             passage = await self._media.run(self._source.read, frame_count)
             if passage is None or self.is_stopped:
                 return

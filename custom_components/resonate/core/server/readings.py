@@ -1,7 +1,7 @@
 """Sources that are read ahead, each reading as a track of its own."""
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from itertools import count
 import logging
 
@@ -91,13 +91,15 @@ class Readings:
         media: Runner,
         spawn: Callable[[Coroutine[None, None, None]], asyncio.Task[None]],
         on_data: Callable[[TrackId], None],
+        wait_for_turn: Callable[[], Awaitable[object]],
     ) -> None:
-        """`spawn` runs tasks, `on_data` is told of tracks that have something new."""
+        """`spawn` runs tasks, `on_data` is told of tracks that have something new; `wait_for_turn` before each read."""
         self._mix_rate = mix_rate
         self._clock = clock
         self._media = media
         self._spawn = spawn
         self._on_data = on_data
+        self._wait_for_turn = wait_for_turn
         self._track_ids = count(1)
         self._readers: dict[TrackId, Reader] = {}
 
@@ -108,7 +110,11 @@ class Readings:
         """
         track_id = TrackId(next(self._track_ids))
         reader = Reader(
-            access.source, mix_rate=self._mix_rate, media=self._media, on_data=lambda: self._on_data(track_id)
+            access.source,
+            mix_rate=self._mix_rate,
+            media=self._media,
+            on_data=lambda: self._on_data(track_id),
+            wait_for_turn=self._wait_for_turn,
         )
         self._readers[track_id] = reader
         access.reading = self._spawn(self._read(access, reader, position_us, access.reading, done))
