@@ -33,14 +33,14 @@ MUTANTS: Final = (
     # What is heard
     _fault(
         "start off by one frame",
-        "stream/pipeline.py",
-        "self._begin_at(convert_index(frame, self._mix_rate, self.format.sample_rate))",
-        "self._begin_at(convert_index(frame, self._mix_rate, self.format.sample_rate) + 1)",
+        "stream/streamer.py",
+        "stem.reset(convert_index(frame, self._mix_rate, stem.rate))",
+        "stem.reset(convert_index(frame, self._mix_rate, stem.rate) + 1)",
         "test_renderer.py::test_a_medium_is_heard_whole_bit_for_bit_once_and_then_the_stream_ends",
     ),
     _fault(
         "a dropped chunk",
-        "stream/streamer.py",
+        "stream/subscriber.py",
         "        self.number += len(batch)\n",
         "        self.number += len(batch) + (self.number > 40)\n",
         "test_renderer.py::test_a_medium_is_heard_whole_bit_for_bit_once_and_then_the_stream_ends",
@@ -75,9 +75,9 @@ MUTANTS: Final = (
     ),
     _fault(
         "resampler not settled at a late start",
-        "stream/pipeline.py",
-        "(index * self._mix_rate // rate - self._resampler.preroll_frames) // grid * grid",
-        "(index * self._mix_rate // rate) // grid * grid",
+        "stream/stem.py",
+        " - self._resampler.preroll_frames\n",
+        "\n",
         "stream/test_pipeline.py::test_a_settled_start_in_the_middle_gives_what_an_unbroken_one_gives",
     ),
     # When it is heard
@@ -104,7 +104,7 @@ MUTANTS: Final = (
     ),
     _fault(
         "a late chunk is sent",
-        "stream/streamer.py",
+        "stream/subscriber.py",
         "if chunk.start >= earliest and self.buffer.can_ever_hold(chunk):",
         "if self.buffer.can_ever_hold(chunk):",
         "stream/test_streamer.py::test_what_is_late_is_stepped_over_and_what_can_never_fit_too",
@@ -128,9 +128,9 @@ MUTANTS: Final = (
     # Who is sent what
     _fault(
         "a late joiner is not told its format",
-        "stream/streamer.py",
-        "if not subscriber.knows_format:",
-        "if not subscriber.knows_format and not subscriber.pipeline.first_number:",
+        "stream/subscriber.py",
+        "        if not self.knows_format:\n",
+        "        if not self.knows_format and not self.pipeline.first_number:\n",
         "test_renderer.py::test_a_late_joiner_hears_the_same_samples_at_the_same_instants_and_costs_no_encoder",
     ),
     _fault(
@@ -185,7 +185,7 @@ MUTANTS: Final = (
     ),
     _fault(
         "a new capacity is not taken note of",
-        "stream/streamer.py",
+        "stream/subscriber.py",
         "        self.buffer.capacity_bytes = config.capacity_bytes\n",
         "",
         _IN_STEP,
@@ -207,9 +207,31 @@ MUTANTS: Final = (
     _fault(
         "a late pipeline starts where the first one did",
         "stream/streamer.py",
-        "pipeline.reset(max(self._timeline.frame_at(first_at), self._timeline.anchor_frame))",
-        "pipeline.reset(self._timeline.anchor_frame)",
+        "return max(index, convert_index(timeline.anchor_frame, self._mix_rate, rate))",
+        "return convert_index(timeline.anchor_frame, self._mix_rate, rate)",
         f"{_TOPOLOGY}test_a_late_joiner_costs_no_packet_that_nobody_can_play",
+    ),
+    _fault(
+        "a resampler for each format",
+        "stream/streamer.py",
+        "                if stem.first_index <= index:\n",
+        "                if stem.first_index == index:\n",
+        "stream/test_streamer.py::test_formats_of_one_rate_share_a_resampler_also_those_that_come_late",
+    ),
+    _fault(
+        "two resamplers never meet",
+        "stream/streamer.py",
+        "if first is not pipeline.stem and first.first_index <= pipeline.next_index:",
+        "if first is not pipeline.stem and first.first_index == pipeline.next_index:",
+        "stream/test_streamer.py"
+        "::test_who_wants_what_a_resampler_began_too_late_for_has_one_of_its_own_until_they_meet",
+    ),
+    _fault(
+        "two steps for each batch",
+        "renderer.py",
+        "if self._streamer.is_behind(self._head_frame, limits):",
+        "if self._streamer.is_behind(self._head_frame, limits) or ready_frames > self._most_frames:",
+        "server/test_playback.py::test_one_step_for_each_batch",
     ),
     _fault(
         "batches are not paced",

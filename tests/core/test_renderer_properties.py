@@ -9,7 +9,7 @@ from core.commands import Halt, Run
 from core.formats import StreamFormat
 from core.stream.player_buffer import PACE
 from core.stream.policy import SendPolicy
-from core.stream.streamer import BATCH_US
+from core.stream.subscriber import BATCH_US
 from core.units import ServerTimeUs
 from tests.fakes.rig import FLAC_44, FLAC_48, LEAD_US, OPUS_48, PCM_44, PCM_48, Heard, Rig, noise, player
 

@@ -20,9 +20,10 @@ from .mix.stall import Stall
 from .mix.track import Track
 from .step import Halted, StepResult, TrackEnded, TrackEvent, TrackInput, TrackStarted, TrackStarved, TrackTagged
 from .stream.chunk import PlayerOutput
-from .stream.pipeline import MakeEncoder, MakeResampler
 from .stream.policy import SendPolicy
-from .stream.streamer import BATCH_US, Limits, Streamer
+from .stream.stem import MakeResampler
+from .stream.streamer import Limits, MakeEncoder, Streamer
+from .stream.subscriber import BATCH_US
 from .stream.timeline import Timeline
 from .stream.topology import Topology
 from .units import US_PER_S, ClientId, ServerTimeUs, TrackId, us_to_frames
@@ -339,7 +340,7 @@ class Renderer:
         needed_frame = timeline.frame_at(ServerTimeUs(now + self._starved_us))
         limits = Limits(feed_ends(self._line), needed_frame, needed_frame + self._batch_frames)
         demands = self._streamer.demand(self._head_frame, self._most_frames, limits)
-        self._streamer.prepare({demand: self._lineup.read(*demand) for demand in demands})
+        self._streamer.prepare({demand: self._lineup.read(*demand) for demand in demands}, self._most_frames)
         if self._streamer.is_behind(self._head_frame, limits):
             return now
         if is_all_there and self._head_frame >= available_frame:

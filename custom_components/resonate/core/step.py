@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from .media.source import Passage
 from .media.tags import Tags
 from .stream.chunk import PlayerOutput
-from .stream.pipeline import Work
+from .stream.work import Work
 from .units import ClientId, ServerTimeUs, TrackId
 
 

@@ -14,7 +14,7 @@ from core.protocol.messages.client_state import ClientState
 from core.server.client import Client
 from core.server.session import Session
 from core.server.snapshot import PlaybackState
-from core.stream.pipeline import Work
+from core.stream.work import Work
 from core.units import ClientId, GroupId, ServerTimeUs
 from tests.fakes.house import LEAD_US, housed, wish
 from tests.fakes.rig import FLAC_44, FLAC_48, OPUS_48, PCM_44, PCM_48, ramp

@@ -11,7 +11,7 @@ import pytest
 from core.errors import CommandRefusedError, MediaOpenError
 from core.step import Halted, StepResult, TrackEnded, TrackStarted
 from core.stream.chunk import Chunk, PlayerOutput
-from core.units import ClientId
+from core.units import ClientId, ServerTimeUs
 from tests.fakes.rig import LEAD_US, PCM_48, player, ramp, topology
 from tests.fakes.stage import ANN, BOB, Material, item, request, staged
 
@@ -191,3 +191,16 @@ async def test_an_hour_at_two_rates_has_no_gap_nothing_late_and_no_error_of_a_mi
     for player_id, rate in ((ANN, 48_000), (BOB, 44_100)):
         assert last[player_id].end - first[player_id].start == hour
         assert last[player_id].frame + last[player_id].frame_count - first[player_id].frame == 3_600 * rate
+
+
+@pytest.mark.parametrize("late_us", [0, 1_000])
+async def test_one_step_for_each_batch(late_us: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Timers of a real loop are late by a millisecond or so: what is due by then is no step of its own."""
+    async with staged() as stage:
+        call_at = stage.clock.call_at
+        monkeypatch.setattr(stage.clock, "call_at", lambda at, callback: call_at(ServerTimeUs(at + late_us), callback))
+        await stage.play(item(Material(ramp(32_768), repeats=100)))
+        await stage.clock.sleep(5 * SECOND)
+        calls = stage.render.call_count
+        await stage.clock.sleep(20 * SECOND)
+        assert 90 <= stage.render.call_count - calls <= 102

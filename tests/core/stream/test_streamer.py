@@ -44,7 +44,7 @@ class Workshop:
             blocks = {
                 demand: np.zeros((demand.frame_count, len(demand.channel.layout)), np.float32) for demand in demands
             }
-            self.streamer.prepare(blocks)
+            self.streamer.prepare(blocks, 9_600)
         outputs, _ = self.streamer.send(now, HORIZON_US)
         return {str(player_id): output for player_id, output in outputs.items()}
 
@@ -82,7 +82,7 @@ def test_nothing_is_asked_for_without_players_and_nothing_made_without_a_start()
     shop = Workshop()
     assert shop.streamer.demand(9_600, 9_600) == ()
     shop.streamer.configure(topology(a=player(PCM_48)), NOW)
-    shop.streamer.prepare({})
+    shop.streamer.prepare({}, 9_600)
     shop.streamer.finish(0)
     assert shop.streamer.send(NOW, HORIZON_US) == ({}, None)
     assert shop.streamer.work.encoded_chunks == 0
@@ -248,3 +248,37 @@ def test_chunks_of_a_player_join() -> None:
     shop.start(a=player(OPUS_48))
     chunks = [chunk for _ in range(8) for chunk in shop.fill(frames=5_000)["a"].chunks]
     assert all(one.end == two.start for one, two in pairwise(chunks))
+
+
+def test_formats_of_one_rate_share_a_resampler_also_those_that_come_late() -> None:
+    shop = Workshop()
+    shop.start(z=player(PCM_48), a=player(PCM_44))
+    shop.fill(frames=24_000)
+    assert (shop.made[44_100], shop.streamer.work.resampled_blocks) == (1, 3)
+    everybody = {"z": player(PCM_48), "a": player(PCM_44), "b": player(FLAC_44)}
+    now = ServerTimeUs(NOW + 200_000)
+    shop.streamer.configure(topology(**everybody), now)
+    late = shop.fill(now, frames=1)["b"].chunks
+    assert LEAD_US <= late[0].start - now - START_MARGIN_US <= LEAD_US + 25_000
+    assert (shop.made[44_100], shop.streamer.work.resampled_blocks) == (1, 4)
+
+
+def test_who_wants_what_a_resampler_began_too_late_for_has_one_of_its_own_until_they_meet() -> None:
+    shop = Workshop()
+    shop.start(z=player(PCM_48))
+    shop.fill(frames=96_000)
+    slow = {"z": player(PCM_48), "slow": player(PCM_44, lead_us=1_000_000)}
+    shop.streamer.configure(topology(**slow), NOW)
+    (stem,) = [stem for stem in shop.streamer._stems if stem.rate == 44_100]
+    chunks = {"slow": list(shop.fill(frames=1)["slow"].chunks)}
+    assert chunks["slow"][0].start >= NOW + 1_000_000
+    shop.streamer.configure(topology(quick=player(FLAC_44), **slow), NOW)
+    assert (shop.made[44_100], len(shop.streamer._stems)) == (2, 3)
+    for _ in range(20):
+        for name, output in shop.fill(frames=2_400).items():
+            chunks.setdefault(name, []).extend(output.chunks)
+    assert [it for it in shop.streamer._stems if it.rate == 44_100] == [stem]
+    assert chunks["quick"][0].start <= NOW + LEAD_US + START_MARGIN_US + 25_000
+    for name in ("slow", "quick"):
+        assert all(one.end == two.start for one, two in pairwise(chunks[name]))
+        assert chunks[name][-1].end > NOW + HORIZON_US - 25_000

@@ -9,9 +9,9 @@ from ..events import Event, MediumState
 from ..media.request import MediaRequest
 from ..step import Halted, TrackEnded, TrackEvent, TrackStarted, TrackStarved, TrackTagged
 from ..stream.chunk import PlayerOutput
-from ..stream.pipeline import Work
 from ..stream.policy import SendPolicy
 from ..stream.topology import Topology
+from ..stream.work import Work
 from ..units import ClientId, GroupId, ServerTimeUs
 from .appointment import Appointment
 from .audience import Audience, mix_rate_for

@@ -7,7 +7,7 @@ from typing import Final
 from ..clock import Clock
 from ..events import LossReason
 from ..media.request import MediaRequest
-from ..stream.pipeline import Work
+from ..stream.work import Work
 from ..units import US_PER_MS, ClientId, GroupId, ServerTimeUs
 from .connector import Connector
 from .dialer import Dialer, Target

@@ -1,84 +1,53 @@
-"""One channel in one stream format: resampled, cut and encoded once for all players that hear it."""
+"""One channel in one stream format: cut and encoded once for all players that hear it."""
 
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
-from math import gcd
 
 import numpy as np
 
 from ..audio.pcm import quantise
-from ..audio.resample import Resampler
-from ..channel import Channel
 from ..codecs.base import Encoder
 from ..formats import Block, StreamFormat
 from ..units import ServerTimeUs
 from .chunk import Chunk, StreamStart
-from .timeline import Timeline, convert_index
-
-type MakeEncoder = Callable[[StreamFormat], Encoder]
-type MakeResampler = Callable[[int, int, int], Resampler]
-"""From rate, to rate, lanes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """How much was done; the measure of how much was shared."""
-
-    encoded_chunks: int = 0
-    resampled_blocks: int = 0
-
-    def __add__(self, other: Work) -> Work:
-        """Add up."""
-        return Work(
-            encoded_chunks=self.encoded_chunks + other.encoded_chunks,
-            resampled_blocks=self.resampled_blocks + other.resampled_blocks,
-        )
+from .stem import Stem
+from .timeline import Timeline
+from .work import Work
 
 
 class Pipeline:
-    """Takes blocks of its channel in order, gives chunks. Render pool only.
+    """Packs what its stem gives, in order. Render pool only.
 
     Whatever the split of the blocks, the chunks are the same. They are kept until they have been heard, for players
-    that come late.
+    that come late. All indexes count frames at the format's rate.
     """
 
-    def __init__(
-        self,
-        channel: Channel,
-        stream_format: StreamFormat,
-        *,
-        mix_rate: int,
-        make_encoder: MakeEncoder,
-        make_resampler: MakeResampler,
-    ) -> None:
-        self.channel = channel
+    def __init__(self, stem: Stem, stream_format: StreamFormat, encoder: Encoder) -> None:
+        """`stem` is of the format's rate, `encoder` new; `reset` must come before anything else."""
+        self.stem = stem
+        """Another may take its place that gives the same."""
         self.format = stream_format
         self.chunks: deque[Chunk] = deque()
         self.first_number = 0
         """Number of the oldest chunk kept; they are numbered as they come."""
-        self.next_frame = 0
-        """The frame of the mix that it wants next."""
         self.is_finished = False
         """It has given out everything; `reset` or `go_on` must come before more."""
         self._encoded_chunks = 0
-        self._resampled_blocks = 0
-        self._mix_rate = mix_rate
-        self._encoder = make_encoder(stream_format)
-        self._resampler = (
-            None
-            if stream_format.sample_rate == mix_rate
-            else make_resampler(mix_rate, stream_format.sample_rate, stream_format.channel_count)
-        )
+        self._encoder = encoder
+        self._is_used = False
+        """The encoder has packed something since it was new."""
         self._pending: list[Block] = []
         self._pending_frames = 0
-        self._surplus_frames = 0
         self._index = 0
 
     @property
     def start_payload(self) -> StreamStart:
         """What its players are told first."""
         return StreamStart(format=self.format, codec_header=self._encoder.header)
+
+    @property
+    def next_index(self) -> int:
+        """The frame that it wants next."""
+        return self._index + self._pending_frames
 
     @property
     def next_number(self) -> int:
@@ -93,53 +62,46 @@ class Pipeline:
     @property
     def work(self) -> Work:
         """What it has done so far."""
-        return Work(encoded_chunks=self._encoded_chunks, resampled_blocks=self._resampled_blocks)
+        return Work(encoded_chunks=self._encoded_chunks)
 
-    def reset(self, frame: int) -> None:
-        """Begin anew: the first chunk's content starts at the first of its frames at or after `frame` of the mix.
-
-        What it wants next lies before `frame`, as much as its resampler needs to be settled there. Chunks made
-        before stay.
-        """
-        self._begin_at(convert_index(frame, self._mix_rate, self.format.sample_rate))
-
-    def go_on(self) -> None:
-        """Begin anew after `finish`, where its last chunk ends."""
-        self._begin_at(self._index)
-
-    def _begin_at(self, index: int) -> None:
-        rate = self.format.sample_rate
+    def reset(self, index: int) -> None:
+        """Begin anew: the first chunk's content starts at `index`. Chunks made before stay."""
         self.is_finished = False
         self._pending.clear()
         self._pending_frames = 0
-        self._encoder.reset()
+        if self._is_used:
+            self._encoder.reset()
+            self._is_used = False
         self._index = index
-        self._surplus_frames = 0
-        self.next_frame = index
-        if self._resampler is not None:
-            self._resampler.reset()
-            # Both rates meet at every multiple of this frame: started there, output k lies exactly at its instant.
-            grid = self._mix_rate // gcd(self._mix_rate, rate)
-            self.next_frame = (index * self._mix_rate // rate - self._resampler.preroll_frames) // grid * grid
-            self._surplus_frames = index - self.next_frame * rate // self._mix_rate
 
-    def prepare(self, block: Block, timeline: Timeline) -> None:
-        """Take the next frames of the channel and encode all packets that they complete."""
-        self.next_frame += len(block)
-        if self._resampler is not None:
-            block = self._resampler.process(block)
-            self._resampled_blocks += 1
-        self._take(block)
+    def go_on(self) -> None:
+        """Begin anew after `finish`, where its last chunk ends."""
+        self.reset(self._index)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the stem has more for it."""
+        return self.next_index < self.stem.end_index
+
+    def prepare(self, timeline: Timeline, most_frames: int) -> None:
+        """Take what the stem has, a block at least, but no second one beyond `most_frames`, and encode it."""
+        taken = 0
+        while (block := self.stem.read(self.next_index)) is not None:
+            if taken and taken + len(block) > most_frames:
+                break
+            taken += len(block)
+            self._pending.append(block)
+            self._pending_frames += len(block)
         self._encode(timeline, self._pending_frames // self._encoder.frame_count * self._encoder.frame_count)
 
     def finish(self, timeline: Timeline) -> None:
         """Give out everything it still holds: nothing follows."""
-        if self._resampler is not None:
-            self._take(self._resampler.flush())
         if delay_frames := self._encoder.delay_frames:
             # Out comes what went in so much earlier, and only whole packets: what fills the last one is heard too.
             surplus_frames = -(self._pending_frames + delay_frames) % self._encoder.frame_count
-            self._take(np.zeros((delay_frames + surplus_frames, self.format.channel_count), np.float32))
+            silence = np.zeros((delay_frames + surplus_frames, self.format.channel_count), np.float32)
+            self._pending.append(silence)
+            self._pending_frames += len(silence)
         self._encode(timeline, self._pending_frames)
         self.is_finished = True
 
@@ -154,19 +116,11 @@ class Pipeline:
             self.chunks.popleft()
             self.first_number += 1
 
-    def _take(self, block: Block) -> None:
-        if self._surplus_frames:
-            dropped = min(self._surplus_frames, len(block))
-            self._surplus_frames -= dropped
-            block = block[dropped:]
-        if len(block):
-            self._pending.append(block)
-            self._pending_frames += len(block)
-
     def _encode(self, timeline: Timeline, frame_count: int) -> None:
         """Encode the next `frame_count` pending frames, packet by packet."""
         if not frame_count:
             return
+        self._is_used = True
         joined = self._pending[0] if len(self._pending) == 1 else np.concatenate(self._pending)
         self._pending = [joined[frame_count:]] if len(joined) > frame_count else []
         self._pending_frames -= frame_count

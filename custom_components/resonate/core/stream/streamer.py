@@ -1,28 +1,31 @@
 """Channels to players: `configure` takes the topology, `prepare` makes chunks once for all, `send` fills buffers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ..channel import Channel, FeedId
+from ..codecs.base import Encoder
 from ..errors import FormatError
 from ..formats import Block, Codec, StreamFormat
 from ..units import ClientId, ServerTimeUs
-from .chunk import Batch, Chunk, PlayerOutput, StreamStart
-from .pipeline import MakeEncoder, MakeResampler, Pipeline, Work
-from .player_buffer import PlayerBuffer
-from .timeline import Timeline
+from .chunk import Batch, PlayerOutput
+from .pipeline import Pipeline
+from .stem import MakeResampler, Stem
+from .subscriber import Subscriber
+from .timeline import Timeline, convert_index
 from .topology import PlayerConfig, Topology
+from .work import Work
 
-START_MARGIN_US = 3_000
+type MakeEncoder = Callable[[StreamFormat], Encoder]
+
+START_MARGIN_US: Final = 3_000
 """What a step may take from its `now` until the first chunk is on the wire, on top of the player's lead."""
-BATCH_US = 200_000
-"""Chunks are sent in batches of about this length: wake-ups and writes cost more than the chunks in them."""
 
 
 class Demand(NamedTuple):
-    """Frames of a channel that pipelines want next."""
+    """Frames of a channel that stems want next."""
 
     channel: Channel
     start_frame: int
@@ -39,67 +42,12 @@ class Limits(NamedTuple):
     given_up_frame: int = 0
     """and goes on to here with what there is."""
 
-    def of(self, pipeline: Pipeline, head_frame: int) -> int:
-        """Return how far a pipeline may be brought on its way to `head_frame`."""
-        frame = self.frames.get(pipeline.channel.feed, head_frame)
-        if frame <= pipeline.next_frame <= self.needed_frame:
+    def of(self, stem: Stem, head_frame: int) -> int:
+        """Return how far a stem may be brought on its way to `head_frame`."""
+        frame = self.frames.get(stem.channel.feed, head_frame)
+        if frame <= stem.next_frame <= self.needed_frame:
             frame = self.given_up_frame
         return min(frame, head_frame)
-
-
-class _Subscriber:
-    """One player: which pipeline it hears, how far it has been sent, what it holds."""
-
-    def __init__(self, config: PlayerConfig, pipeline: Pipeline) -> None:
-        self.config = config
-        self.pipeline = pipeline
-        self.buffer = PlayerBuffer(
-            capacity_bytes=config.capacity_bytes,
-            header_bytes=config.chunk_header_bytes,
-            output_delay_us=config.output_delay_us,
-        )
-        self.number = 0
-        """Number of the pipeline's chunk that it is sent next."""
-        self.not_before: ServerTimeUs | None = None
-        """It is sent no chunk that starts earlier; None once it has had one."""
-        self.has_stream = False
-        """It has been told a format, this one or an earlier one."""
-        self.knows_format = False
-        """It has been told the format of what comes."""
-
-    def adopt(self, config: PlayerConfig) -> None:
-        self.config = config
-        self.buffer.capacity_bytes = config.capacity_bytes
-        self.buffer.header_bytes = config.chunk_header_bytes
-        self.buffer.output_delay_us = config.output_delay_us
-
-    def attach(self, pipeline: Pipeline, not_before: ServerTimeUs) -> None:
-        self.pipeline = pipeline
-        self.number = pipeline.first_number
-        self.not_before = not_before
-
-    def take(self, batch: Batch, now: ServerTimeUs) -> bool:
-        """Go past all these chunks if they can be sent just so; return whether that is so."""
-        if not batch or not self.knows_format or self.not_before is not None:
-            return False
-        if batch[0].start <= now + self.config.output_delay_us or not self.buffer.add_all(batch, now):
-            return False
-        self.number += len(batch)
-        return True
-
-    def next_chunk(self, now: ServerTimeUs) -> Chunk | None:
-        """Return the chunk to be sent next, stepping over those too early or too late for it, and too large."""
-        chunks, first_number = self.pipeline.chunks, self.pipeline.first_number
-        earliest = now + self.config.output_delay_us + 1
-        if self.not_before is not None:
-            earliest = max(earliest, self.not_before)
-        self.number = max(self.number, first_number)
-        while (at := self.number - first_number) < len(chunks):
-            chunk = chunks[at]
-            if chunk.start >= earliest and self.buffer.can_ever_hold(chunk):
-                return chunk
-            self.number += 1
-        return None
 
 
 class Streamer:
@@ -113,8 +61,11 @@ class Streamer:
         self._mix_rate = mix_rate
         self._make_encoder = make_encoder
         self._make_resampler = make_resampler
+        self._stems: list[Stem] = []
+        """One per channel and rate in use; a second one only while a pipeline wants what the first began too late for.
+        """
         self._pipelines: dict[tuple[Channel, StreamFormat], Pipeline] = {}
-        self._subscribers: dict[ClientId, _Subscriber] = {}
+        self._subscribers: dict[ClientId, Subscriber] = {}
         self._timeline: Timeline | None = None
         self._gone = Work()
 
@@ -125,8 +76,9 @@ class Streamer:
 
     @property
     def work(self) -> Work:
-        """The work done so far, pipelines that are gone included."""
-        return sum((pipeline.work for pipeline in self._pipelines.values()), self._gone)
+        """The work done so far, what is gone included."""
+        resampled = sum((stem.work for stem in self._stems), self._gone)
+        return sum((pipeline.work for pipeline in self._pipelines.values()), resampled)
 
     @property
     def start_delay_us(self) -> int:
@@ -139,9 +91,11 @@ class Streamer:
         What players hold is dropped; their formats stay.
         """
         self._timeline = timeline
+        for stem in self._stems:
+            stem.reset(convert_index(frame, self._mix_rate, stem.rate))
         for pipeline in self._pipelines.values():
             pipeline.forget_all()
-            pipeline.reset(frame)
+            pipeline.reset(pipeline.stem.end_index)
         for subscriber in self._subscribers.values():
             subscriber.buffer.clear()
             subscriber.attach(subscriber.pipeline, ServerTimeUs(timeline.instant(frame) - subscriber.pipeline.delay_us))
@@ -176,19 +130,22 @@ class Streamer:
         self._drop_unused()
 
     def demand(self, head_frame: int, most_frames: int, limits: Limits = Limits()) -> tuple[Demand, ...]:
-        """Return which frames `prepare` wants, to bring pipelines to `head_frame` by at most `most_frames`.
+        """Return which frames `prepare` wants, to bring stems to `head_frame` by at most `most_frames`.
 
         Those whose feed waits for data go no further than `limits` say.
         """
         wanted = {
-            Demand(pipeline.channel, pipeline.next_frame, min(lacking, most_frames))
-            for pipeline in self._pipelines.values()
-            if (lacking := limits.of(pipeline, head_frame) - pipeline.next_frame) > 0
+            Demand(stem.channel, stem.next_frame, min(lacking, most_frames))
+            for stem in self._stems
+            if (lacking := limits.of(stem, head_frame) - stem.next_frame) > 0
         }
         return tuple(sorted(wanted, key=lambda demand: demand.start_frame))
 
-    def prepare(self, blocks: Mapping[Demand, Block]) -> None:
-        """Resample, cut and encode what was demanded: each piece of work once for all players that share it."""
+    def prepare(self, blocks: Mapping[Demand, Block], most_frames: int) -> None:
+        """Resample, cut and encode what was demanded: each piece of work once for all players that share it.
+
+        A pipeline that comes to a stem late takes no more than about `most_frames` of what is there already.
+        """
         timeline = self._timeline
         if timeline is None:
             return
@@ -196,20 +153,31 @@ class Streamer:
             if given.shape != (demand.frame_count, len(demand.channel.layout)):
                 raise FormatError(f"a block {given.shape} is not the {demand.frame_count} frames of {demand.channel}")
         by_place = {(demand.channel, demand.start_frame): block for demand, block in blocks.items()}
+        for stem in self._stems:
+            if (block := by_place.get((stem.channel, stem.next_frame))) is not None:
+                stem.take(block)
         for pipeline in self._pipelines.values():
-            if (block := by_place.get((pipeline.channel, pipeline.next_frame))) is not None:
-                pipeline.prepare(block, timeline)
+            pipeline.prepare(timeline, most_frames * pipeline.stem.rate // self._mix_rate)
+        self._join_stems()
 
     def finish(self, frame: int) -> None:
-        """Encode what pipelines still hold: nothing follows `frame`."""
+        """Encode what is still held: nothing follows `frame`."""
         if self._timeline is None:
             return
+        for stem in self._stems:
+            if not stem.is_finished and stem.next_frame == frame:
+                stem.finish()
         for pipeline in self._pipelines.values():
-            if not pipeline.is_finished and pipeline.next_frame == frame:
+            lacking = pipeline.stem.end_index - pipeline.next_index
+            if pipeline.stem.is_finished and not pipeline.is_finished and lacking >= 0:
+                pipeline.prepare(self._timeline, lacking)
                 pipeline.finish(self._timeline)
 
     def go_on(self) -> None:
         """Take up again what was finished: something follows after all."""
+        for stem in self._stems:
+            if stem.is_finished:
+                stem.go_on()
         for pipeline in self._pipelines.values():
             if pipeline.is_finished:
                 pipeline.go_on()
@@ -231,23 +199,24 @@ class Streamer:
             if subscriber.take(all_new.chunks, now):
                 outputs[player_id] = all_new
                 continue
-            output, retry_at = _fill(subscriber, now, horizon_us)
+            output, retry_at = subscriber.fill(now, horizon_us)
             if output is not None:
                 outputs[player_id] = output
             if retry_at is not None:
                 wake_at = retry_at if wake_at is None else min(wake_at, retry_at)
-        for pipeline in self._pipelines.values():
-            pipeline.forget_before(now)
+        self._forget_before(now)
         return outputs, wake_at
 
     def is_behind(self, head_frame: int, limits: Limits = Limits()) -> bool:
-        """Whether a pipeline has not got to `head_frame` yet, or to the limit of its feed."""
-        return any(pipeline.next_frame < limits.of(pipeline, head_frame) for pipeline in self._pipelines.values())
+        """Whether something has not got to `head_frame` yet, or to the limit of its feed."""
+        return any(stem.next_frame < limits.of(stem, head_frame) for stem in self._stems) or any(
+            pipeline.is_behind for pipeline in self._pipelines.values()
+        )
 
     @property
     def least_frame(self) -> int | None:
-        """The frame that the pipeline wants next that has got least far; None without any."""
-        return min((pipeline.next_frame for pipeline in self._pipelines.values()), default=None)
+        """The frame that the stem wants next that has got least far; None without any."""
+        return min((stem.next_frame for stem in self._stems), default=None)
 
     def held_bytes(self, now: ServerTimeUs) -> dict[ClientId, int]:
         """Return what each player holds."""
@@ -257,7 +226,7 @@ class Streamer:
         subscriber = self._subscribers.get(player_id)
         if subscriber is None:
             earliest = ServerTimeUs(now + config.lead_us + START_MARGIN_US)
-            subscriber = _Subscriber(config, self._pipeline(config, earliest))
+            subscriber = Subscriber(config, self._pipeline(config, earliest))
             self._subscribers[player_id] = subscriber
             subscriber.attach(subscriber.pipeline, earliest)
             return
@@ -275,49 +244,61 @@ class Streamer:
         key = (config.channel, config.format)
         pipeline = self._pipelines.get(key)
         if pipeline is None:
-            pipeline = Pipeline(
-                config.channel,
-                config.format,
-                mix_rate=self._mix_rate,
-                make_encoder=self._make_encoder,
-                make_resampler=self._make_resampler,
-            )
+            encoder = self._make_encoder(config.format)
+            index = self._first_index(first_at, config.format.sample_rate, encoder.delay_frames)
+            pipeline = Pipeline(self._stem(config.channel, config.format.sample_rate, index), config.format, encoder)
+            pipeline.reset(index)
             self._pipelines[key] = pipeline
-            if self._timeline is not None:
-                first_at = ServerTimeUs(first_at + pipeline.delay_us)
-                pipeline.reset(max(self._timeline.frame_at(first_at), self._timeline.anchor_frame))
         return pipeline
 
+    def _first_index(self, first_at: ServerTimeUs, rate: int, delay_frames: int) -> int:
+        """Return what to begin with for a first chunk that starts at `first_at`; any number before `start`."""
+        timeline = self._timeline
+        if timeline is None:
+            return 0
+        index = convert_index(timeline.frame_at(first_at), self._mix_rate, rate) + delay_frames
+        return max(index, convert_index(timeline.anchor_frame, self._mix_rate, rate))
+
+    def _stem(self, channel: Channel, rate: int, index: int) -> Stem:
+        """Return the first stem of this channel and rate that has, or will have, `index`; a new one begins there."""
+        for stem in self._stems:
+            if stem.key == (channel, rate):
+                if stem.is_fresh and index < stem.first_index:
+                    stem.reset(index)
+                if stem.first_index <= index:
+                    return stem
+        stem = Stem(channel, rate, mix_rate=self._mix_rate, make_resampler=self._make_resampler)
+        stem.reset(index)
+        self._stems.append(stem)
+        return stem
+
+    def _join_stems(self) -> None:
+        """Let pipelines use the stem that was there first, once it has what they want, and the others go."""
+        for pipeline in self._pipelines.values():
+            first = next(stem for stem in self._stems if stem.key == pipeline.stem.key)
+            if first is not pipeline.stem and first.first_index <= pipeline.next_index:
+                pipeline.stem = first
+                self._drop_unused()
+
+    def _forget_before(self, now: ServerTimeUs) -> None:
+        """Drop what can no longer be sent."""
+        if self._timeline is None:
+            return
+        for pipeline in self._pipelines.values():
+            pipeline.forget_before(now)
+        frame = self._timeline.frame_at(now)
+        for stem in self._stems:
+            wanted = [pipeline.next_index for pipeline in self._pipelines.values() if pipeline.stem is stem]
+            stem.forget_before(min(convert_index(frame, self._mix_rate, stem.rate), *wanted))
+
     def _drop_unused(self) -> None:
+        """Let pipelines without players go, and stems without pipelines."""
         used = {(subscriber.config.channel, subscriber.config.format) for subscriber in self._subscribers.values()}
         for key in self._pipelines.keys() - used:
             self._gone += self._pipelines.pop(key).work
-
-
-def _fill(
-    subscriber: _Subscriber, now: ServerTimeUs, horizon_us: int
-) -> tuple[PlayerOutput | None, ServerTimeUs | None]:
-    """Send a player what it can take; return also when it can take more of what is there already."""
-    chunks: list[Chunk] = []
-    retry_at: ServerTimeUs | None = None
-    while (chunk := subscriber.next_chunk(now)) is not None:
-        ready_at = max(subscriber.buffer.ready_at(chunk, now), chunk.start - horizon_us)
-        if ready_at > now:
-            # Not one by one as each fits, unless the player would run dry meanwhile.
-            last_call = chunk.start - subscriber.config.lead_us
-            retry_at = ServerTimeUs(max(ready_at, min(now + BATCH_US, last_call)))
-            break
-        subscriber.buffer.add(chunk, now)
-        subscriber.number += 1
-        subscriber.not_before = None
-        chunks.append(chunk)
-    if not chunks:
-        return None, retry_at
-    start: StreamStart | None = None
-    if not subscriber.knows_format:
-        subscriber.knows_format = subscriber.has_stream = True
-        start = subscriber.pipeline.start_payload
-    return PlayerOutput(start=start, chunks=Batch(chunks)), retry_at
+        stems = {pipeline.stem for pipeline in self._pipelines.values()}
+        self._gone = sum((stem.work for stem in self._stems if stem not in stems), self._gone)
+        self._stems = [stem for stem in self._stems if stem in stems]
 
 
 def _all_new(pipeline: Pipeline, number: int, horizon: int) -> Batch:
