@@ -7,6 +7,7 @@ import pytest
 
 from core.commands import Halt, Run
 from core.formats import Block, StreamFormat
+from core.renderer import FIRST_STEP_US
 from core.step import Halted, TrackEnded, TrackStarted, TrackStarved, TrackTagged
 from core.stream.policy import SendPolicy
 from core.stream.streamer import START_MARGIN_US
@@ -76,6 +77,25 @@ def test_the_first_sound_comes_after_the_lead_under_each_policy(
     first = rig.heard["a"].chunks[0]
     assert first.start - rig.heard["a"].sent_at[id(first)] >= LEAD_US + START_MARGIN_US
     assert started(rig)[0].at - START <= LEAD_US + 10_000
+
+
+def test_the_first_step_is_short_and_what_is_left_of_a_slow_source_follows_at_once() -> None:
+    rig = Rig()
+    rig.set_players({"a": player()})
+    track_id = rig.add(noise(48_000), replaces=True, is_endless=True)
+    rig.material[track_id].there = 9_600
+    rig.tell(Run())
+    while "a" not in rig.heard:
+        rig.step()
+    heard = rig.heard["a"]
+    assert sum(chunk.duration_us for chunk in heard.chunks) == FIRST_STEP_US
+    assert rig.result.wake_at is not None
+    assert rig.result.wake_at <= rig.now
+    rig.step()
+    assert sum(chunk.duration_us for chunk in heard.chunks) == 200_000
+    rig.material[track_id].there = None
+    rig.run(3 * SECOND)
+    assert np.array_equal(heard.pcm()[:48_000], noise(48_000))
 
 
 @pytest.mark.parametrize(

@@ -333,8 +333,8 @@ class Renderer:
         is_all_there = self._line.unended is None
         ready_frames = min(target_frame, available_frame) - self._head_frame
         is_last = is_all_there and available_frame <= target_frame
-        hurry_at = ServerTimeUs(timeline.instant(self._head_frame) - self._lead_us - BATCH_US)
-        if ready_frames >= self._batch_frames or (ready_frames > 0 and (is_last or hurry_at <= now)):
+        is_urgent = is_last or self._hurry_at(timeline) <= now
+        if ready_frames >= self._batch_frames or (ready_frames > 0 and is_urgent):
             is_first = self._head_frame == timeline.anchor_frame
             self._head_frame += min(ready_frames, self._first_frames if is_first else self._most_frames)
         needed_frame = timeline.frame_at(ServerTimeUs(now + self._starved_us))
@@ -352,9 +352,13 @@ class Renderer:
             next_frame = min(next_frame, available_frame)
         if next_frame <= available_frame:
             return ServerTimeUs(timeline.instant(next_frame) - self._horizon_us)
-        if self._head_frame < available_frame and hurry_at > now:
-            return hurry_at
+        if self._head_frame < available_frame:
+            return self._hurry_at(timeline)
         return ServerTimeUs(timeline.instant(self._head_frame) - self._starved_us)
+
+    def _hurry_at(self, timeline: Timeline) -> ServerTimeUs:
+        """Return when to do with less than a batch, if there is no more."""
+        return ServerTimeUs(timeline.instant(self._head_frame) - self._lead_us - BATCH_US)
 
     def _waiting_at(self, timeline: Timeline) -> ServerTimeUs | None:
         """Return when a channel that waits for its side can wait no longer."""
