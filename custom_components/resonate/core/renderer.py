@@ -18,7 +18,7 @@ from .mix.line import Line
 from .mix.lineup import Lineup, feed_ends, lacking, lacking_soon
 from .mix.stall import Stall
 from .mix.track import Track
-from .step import Halted, StepResult, TrackEnded, TrackEvent, TrackInput, TrackStarted, TrackStarved, TrackTagged
+from .step import StepResult, TrackInput
 from .stream.chunk import PlayerOutput
 from .stream.policy import SendPolicy
 from .stream.stem import MakeResampler
@@ -26,6 +26,7 @@ from .stream.streamer import Limits, MakeEncoder, Streamer
 from .stream.subscriber import BATCH_US
 from .stream.timeline import Timeline
 from .stream.topology import Topology
+from .telling import Telling
 from .units import US_PER_S, ClientId, ServerTimeUs, TrackId, us_to_frames
 
 MOST_PER_STEP_US: Final = 200_000
@@ -66,8 +67,7 @@ class Renderer:
         self._streamer = Streamer(mix_rate=mix_rate, make_encoder=make_encoder, make_resampler=make_resampler)
         self._set_topology(Topology())
         self._lineup = Lineup()
-        self._audible: set[TrackId] = set()
-        """Tracks that have been told to be heard."""
+        self._telling = Telling()
         self._is_closed = False
         self._timeline: Timeline | None = None
         """None while nothing runs."""
@@ -82,7 +82,6 @@ class Renderer:
         self._halt_at: ServerTimeUs | None = None
         self._patient_until: ServerTimeUs | None = None
         """Until when the start waits for sides, though its tracks are there."""
-        self._events: list[TrackEvent] = []
         self._outputs: dict[ClientId, PlayerOutput] = {}
 
     @property
@@ -99,7 +98,7 @@ class Renderer:
 
         After the end a further step may bring something to go on with.
         """
-        self._events, self._outputs = [], {}
+        self._outputs = {}
         for command in commands:
             self._obey(command, now)
         for track_id, given in inputs.items():
@@ -121,7 +120,7 @@ class Renderer:
         self._forget(now)
         return StepResult(
             outputs=self._outputs,
-            events=tuple(self._events),
+            events=self._telling.take(),
             wanted={} if is_finished else self._wanted(now),
             hungry=frozenset() if is_finished else self._hungry(),
             wake_at=wake_at,
@@ -196,22 +195,11 @@ class Renderer:
             self._rewind(self._timeline, now)
             self._timeline = None
         self._merge(self._streamer.stop())
-        self._audible.clear()
-        self._tell_halted(now)
-
-    def _tell_halted(self, now: ServerTimeUs) -> None:
-        track = self._line.tracks[0] if self._line.tracks else None
-        self._events.append(
-            Halted(
-                at=now,
-                track_id=None if track is None else track.track_id,
-                position_us=0 if track is None else track.position_us(self._head_frame),
-            )
-        )
+        self._telling.halted(self._line, self._head_frame, now)
 
     def _rewind(self, timeline: Timeline, now: ServerTimeUs) -> None:
         """Let the head be the first frame that has not been heard."""
-        self._tell_heard(timeline, now)
+        self._telling.heard(self._lineup, timeline, now)
         self._head_frame = min(max(timeline.frame_at(now), timeline.anchor_frame), self._head_frame)
 
     # Data
@@ -242,16 +230,13 @@ class Renderer:
         if timeline is not None:
             self._end_stall(now)
             self._rewind(timeline, now)
-        self._events += [
-            TrackEnded(track_id=gone.track_id, at=now) for gone in self._line.tracks if gone.track_id in self._audible
-        ]
-        self._audible.clear()
+        self._telling.replaced(self._line, now)
         self._lineup.replace(coming, self._head_frame)
         if timeline is not None:
             self._start(now, start_at)
         elif self._run is None:
             self._patient_until = None
-            self._tell_halted(now)
+            self._telling.halted(self._line, self._head_frame, now)
 
     def _replace_at(self) -> ServerTimeUs | None:
         """Return when to stop what plays so that what comes starts at its time; None when that is at once."""
@@ -267,7 +252,7 @@ class Renderer:
         dry_at = timeline.instant(self._head_frame)
         if dry_at > now or (self._line.unended is None and self._line.available_frame <= self._head_frame):
             return
-        self._tell_heard(timeline, dry_at)
+        self._telling.heard(self._lineup, timeline, dry_at)
         self._timeline = None
         self._run = self._run or Run()
         self._dry_at = dry_at
@@ -286,7 +271,7 @@ class Renderer:
         timeline = self._start(now, self._run.start_at)
         if self._dry_at is not None:
             track = self._line.tracks[0]
-            self._tell_starved(track, self._dry_at, timeline.anchor, self._head_frame)
+            self._telling.starved(track, self._dry_at, timeline.anchor, self._head_frame)
             self._dry_at = None
 
     def _start(self, now: ServerTimeUs, start_at: ServerTimeUs | None) -> Timeline:
@@ -310,7 +295,7 @@ class Renderer:
         """Bring pipelines and players up to the horizon; return when there is more to do."""
         if self._stall is not None and self._stall.is_over:
             self._end_stall(timeline.instant(self._stall.goes_on_frame))
-        self._tell_heard(timeline, now)
+        self._telling.heard(self._lineup, timeline, now)
         self._pad_starved(timeline, now)
         due_at = self._render(timeline, now)
         sent, retry_at = self._streamer.send(now, self._horizon_us)
@@ -319,7 +304,7 @@ class Renderer:
             due_at,
             retry_at,
             self._waiting_at(timeline),
-            self._next_boundary(timeline),
+            self._telling.next_at(self._line, timeline),
             self._halt_at,
             self._replace_at(),
             self._patient_until,
@@ -387,59 +372,13 @@ class Renderer:
         if stall is None:
             return
         if at > stall.began_at:
-            self._tell_starved(stall.track, stall.began_at, at, stall.goes_on_frame)
+            self._telling.starved(stall.track, stall.began_at, at, stall.goes_on_frame)
         self._drop_stall(stall)
 
     def _drop_stall(self, stall: Stall) -> None:
         stall.end()
         self._line.settle()
         self._stall = None
-
-    def _tell_starved(self, track: Track, begin: ServerTimeUs, end: ServerTimeUs, frame: int) -> None:
-        position_us = track.position_us(frame)
-        self._events.append(
-            TrackStarved(track_id=track.track_id, at=begin, length_us=end - begin, position_us=position_us)
-        )
-
-    def _tell_heard(self, timeline: Timeline, now: ServerTimeUs) -> None:
-        """Tell which tracks became audible, say something else of themselves or have ended by now."""
-        while self._line.tracks:
-            track = self._line.tracks[0]
-            if track.track_id not in self._audible:
-                first_frame = max(track.start_frame, timeline.anchor_frame)
-                starts_at = timeline.instant(first_frame)
-                if starts_at > now:
-                    return
-                self._audible.add(track.track_id)
-                position_us = track.position_us(first_frame)
-                self._events.append(TrackStarted(track_id=track.track_id, at=starts_at, position_us=position_us))
-            self._tell_tags(track, timeline, now)
-            if not track.is_ended:
-                return
-            ends_at = timeline.instant(track.end_frame)
-            if ends_at > now:
-                return
-            self._events.append(TrackEnded(track_id=track.track_id, at=ends_at))
-            self._audible.discard(track.track_id)
-            self._lineup.pop_first()
-
-    def _tell_tags(self, track: Track, timeline: Timeline, now: ServerTimeUs) -> None:
-        while (frame := track.tags_frame) is not None:
-            tagged_at = timeline.instant(max(frame, timeline.anchor_frame))
-            if tagged_at > now:
-                return
-            self._events.append(TrackTagged(track_id=track.track_id, at=tagged_at, tags=track.take_tags()))
-
-    def _next_boundary(self, timeline: Timeline) -> ServerTimeUs | None:
-        """Return when a track starts, says something else of itself or ends next."""
-        if not self._line.tracks:
-            return None
-        track = self._line.tracks[0]
-        if track.track_id not in self._audible:
-            return timeline.instant(max(track.start_frame, timeline.anchor_frame))
-        if track.tags_frame is not None:
-            return timeline.instant(track.tags_frame)
-        return timeline.instant(track.end_frame) if track.is_ended else None
 
     # State
 

@@ -245,7 +245,7 @@ async def test_pause_after_pause_and_seek_after_seek_leave_nothing_behind() -> N
         assert len(stage.playback._items) == 1
         assert len(stage.playback._tasks) <= 3  # the loop, the reading, and one that makes way for it
         assert len(stage.playback._renderer._lineup._past) <= 1
-        assert len(stage.playback._renderer._audible) <= 1
+        assert len(stage.playback._renderer._telling._audible) <= 1
 
 
 async def test_while_nothing_is_to_be_heard_there_are_no_steps() -> None:
