@@ -81,6 +81,12 @@ class Api:
         """Call an action, such as media_player.media_stop, and wait until it is done."""
         await self._call("POST", f"/api/services/{action.replace('.', '/')}", data)
 
+    async def ask(self, action: str, **data: object) -> Json:
+        """Call an action that answers, and return its answer."""
+        answer = await self._call("POST", f"/api/services/{action.replace('.', '/')}?return_response", data)
+        response: Json = answer["service_response"]
+        return response
+
     async def state(self, entity_id: str) -> Json:
         """Return an entity's state object."""
         state: Json = await self.get(f"/api/states/{entity_id}")

@@ -1,8 +1,9 @@
 """A real Home Assistant in a folder of its own, with the integration of this repository; on loopback alone."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 import json
+import os
 from pathlib import Path
 from typing import Final
 
@@ -108,15 +109,19 @@ class HomeAssistant:
 
 
 @asynccontextmanager
-async def running(folder: Path, *, port: int, with_assist: bool = False) -> AsyncIterator[HomeAssistant]:
-    """Run one in `folder`, new or used before, at http://127.0.0.1:`port`; ends with the block."""
+async def running(
+    folder: Path, *, port: int, with_assist: bool = False, configuration: str = "", also: Sequence[Path] = ()
+) -> AsyncIterator[HomeAssistant]:
+    """Run one in `folder`, new or used before, at http://127.0.0.1:`port`; ends with the block.
+
+    `configuration` is added to its YAML, custom_components in the folders `also` to its integrations.
+    """
     url = f"http://127.0.0.1:{port}"
-    _prepare(folder, url, port, with_assist=with_assist)
+    _prepare(folder, url, port, configuration=(_ASSIST if with_assist else "") + configuration)
     command: list[str | Path] = [HASS, "-c", folder, "--skip-pip", "--log-file", folder / "home-assistant.log"]
     # With the repository on the path it finds custom_components there.
-    child = await Child.start(
-        "Home Assistant", command, output=folder / "output.txt", environment={"PYTHONPATH": str(ROOT)}
-    )
+    environment = {"PYTHONPATH": os.pathsep.join(map(str, (ROOT, *also)))}
+    child = await Child.start("Home Assistant", command, output=folder / "output.txt", environment=environment)
     try:
         timeout = aiohttp.ClientTimeout(total=_REQUEST_TIMEOUT_S)
         async with aiohttp.ClientSession(timeout=timeout) as session:
@@ -154,12 +159,12 @@ async def _runs(api: Api) -> bool:
     return bool(config["state"] == "RUNNING")
 
 
-def _prepare(folder: Path, url: str, port: int, *, with_assist: bool) -> None:
+def _prepare(folder: Path, url: str, port: int, *, configuration: str) -> None:
     storage = folder / ".storage"
     storage.mkdir(parents=True, exist_ok=True)
     media_folder(folder).mkdir(exist_ok=True)
-    configuration = _CONFIGURATION.format(url=url, media=json.dumps(str(media_folder(folder))))
-    (folder / "configuration.yaml").write_text(configuration + (_ASSIST if with_assist else ""))
+    usual = _CONFIGURATION.format(url=url, media=json.dumps(str(media_folder(folder))))
+    (folder / "configuration.yaml").write_text(usual + configuration)
     if not (storage / "onboarding").exists():
         # Only the owner is left to make; the steps that would fetch things from the internet are done.
         _store(storage, "onboarding", {"done": ["core_config", "analytics", "integration"]}, version=4)

@@ -10,6 +10,7 @@ import av
 
 from . import processes
 from .figures import lengths, milliseconds
+from .house import home
 from .music import RATE, SECONDS, make_music
 from .wire import Format
 
@@ -114,6 +115,7 @@ CEILINGS: Final[dict[str, Callable[[int], Awaitable[dict[str, Any]]]]] = {
     "join": join,
     "callbacks": callbacks,
     "memory": memory,
+    "home": home,
 }
 
 
