@@ -234,6 +234,13 @@ MUTANTS: Final = (
         "server/test_playback.py::test_one_step_for_each_batch",
     ),
     _fault(
+        "a live source goes on with nothing in hand",
+        "mix/stall.py",
+        "            or self.track.held_frames >= self._spare_frames\n",
+        "            or self.track.held_frames > 0\n",
+        "test_renderer_stalls.py::test_a_live_source_that_trickles_shifts_once_and_has_something_in_hand_then",
+    ),
+    _fault(
         "batches are not paced",
         "stream/player_buffer.py",
         "if paced_until > now * PACE + BURST_US or self.held_bytes",

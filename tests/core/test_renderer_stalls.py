@@ -54,9 +54,10 @@ def assert_continuous(heard: Heard) -> None:
 def test_a_live_source_that_trickles_shifts_once_and_has_something_in_hand_then() -> None:
     rig, source = playing()
     rig.run(SECOND)
-    for _ in range(500):  # at the edge, a 50th at a time, from now on
-        source.arrive(960)
-        rig.run(20_000)
+    for _ in range(500):  # at the edge, a 50th at a time, from now on, but for what comes a little later together
+        for pieces in (1, 1, 3, 1, 5):
+            rig.run(20_000 * pieces)
+            source.arrive(960 * pieces)
     (event,) = starved(rig)
     assert_continuous(rig.heard["a"])
     assert silences(rig.heard["a"]) == [pytest.approx(event.length_us * 0.048, abs=1)]
