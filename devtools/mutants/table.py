@@ -234,7 +234,7 @@ MUTANTS: Final = (
         "server/test_playback.py::test_one_step_for_each_batch",
     ),
     _fault(
-        "a live source goes on with nothing in hand",
+        "a live source stutters at its edge",
         "mix/stall.py",
         "            or self.track.held_frames >= self._spare_frames\n",
         "            or self.track.held_frames > 0\n",

@@ -55,7 +55,7 @@ def test_a_live_source_that_trickles_shifts_once_and_has_something_in_hand_then(
     rig, source = playing()
     rig.run(SECOND)
     for _ in range(500):  # at the edge, a 50th at a time, from now on, but for what comes a little later together
-        for pieces in (1, 1, 3, 1, 5):
+        for pieces in (1, 1, 3, 1, 10):
             rig.run(20_000 * pieces)
             source.arrive(960 * pieces)
     (event,) = starved(rig)
