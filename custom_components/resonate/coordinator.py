@@ -1,6 +1,6 @@
 """Owns the core and shows the entities one frozen picture of it."""
 
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -163,6 +163,20 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
             await play()
         else:
             await self._gatherer.async_play((action, order.media_id), client_id, play)
+
+    async def async_join(self, client_id: ClientId, others: Sequence[ClientId]) -> None:
+        """Put others into the client's group, and let all of them stay together."""
+        await self.bridge.async_ask(lambda server: server.join(client_id, others))
+        self._release([client_id, *others])
+
+    async def async_unjoin(self, client_id: ClientId) -> None:
+        """Give the client a group of its own; the others play on."""
+        await self.bridge.async_ask(lambda server: server.move(client_id, None))
+        self._release([client_id])
+
+    def _release(self, client_ids: Sequence[ClientId]) -> None:
+        if self._gatherer is not None:
+            self._gatherer.release(client_ids)
 
     # What the core tells
 

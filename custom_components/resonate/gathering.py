@@ -1,7 +1,7 @@
 """One action that reaches several of our players plays as one group, in step."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +18,9 @@ from .core.units import ClientId, GroupId
 GATHER_WINDOW_S: Final = 0.15
 """How long after the first target of an action others of the same action still join it."""
 
+type Party = tuple[ClientId, ...]
+"""Clients that were in one group of their own."""
+
 type Spawn = Callable[[Coroutine[object, object, None], str], object]
 
 
@@ -31,16 +34,19 @@ class _Gathering:
     begun_at: float
     others: list[ClientId] = field(default_factory=list)
     """Who came by the time the medium was open; read on the core's loop."""
-    joined: dict[GroupId, set[ClientId]] = field(default_factory=dict)
-    """Who came into which group; written on the core's loop."""
+    parties: dict[GroupId, list[Party]] = field(default_factory=dict)
+    """Who was in which group, and then who came into it; written on the core's loop."""
     playing: asyncio.Task[None] = field(init=False)
 
     async def gather(self, server: ResonateServer) -> None:
         """Move all others into the group of the first. On the core's loop."""
         for client_id in tuple(self.others):
             with suppress(UnknownTargetError):  # forgotten meanwhile
-                group_id, joined = await _join(server, self.first, client_id)
-                self.joined.setdefault(group_id, set()).update(joined)
+                group = _group_of(server.snapshot, self.first)
+                others = _group_of(server.snapshot, client_id)
+                if others.group_id != group.group_id:
+                    self.parties.setdefault(group.group_id, [group.members]).append(others.members)
+                    await server.join(group.group_id, others.members)
 
 
 class Gatherer:
@@ -54,8 +60,8 @@ class Gatherer:
         self._bridge = bridge
         self._spawn = spawn
         self._gatherings: dict[Hashable, _Gathering] = {}
-        self._joined: dict[GroupId, set[ClientId]] = {}
-        """Who came into a group by an action, and is to have one of its own again."""
+        self._parties: dict[GroupId, list[Party]] = {}
+        """Who was in a group when an action brought others into it, and those: they are to part again."""
         self._parting: set[GroupId] = set()
         self._snapshot = ServerSnapshot()
 
@@ -78,51 +84,52 @@ class Gatherer:
         gathering.others.append(client_id)
         await asyncio.shield(gathering.playing)
         await self._bridge.async_ask(gathering.gather)  # too late to be there when it was opened, maybe
-        for group_id, joined in tuple(gathering.joined.items()):  # the core may be adding others
-            self._joined.setdefault(group_id, set()).update(joined)
+        for group_id, (home, *guests) in tuple(gathering.parties.items()):  # the core may be adding others
+            known = self._parties.setdefault(group_id, [home])
+            known += [guest for guest in guests if guest not in known]
         self.update(self._snapshot)  # it may be over
+
+    @callback
+    def release(self, client_ids: Collection[ClientId]) -> None:
+        """Leave clients where they are from now on: somebody has said where they belong."""
+        for parties in self._parties.values():
+            parties[:] = [tuple(it for it in party if it not in client_ids) for party in parties]
 
     @callback
     def update(self, snapshot: ServerSnapshot) -> None:
         """Let those part who were brought together, where what brought them together has ended."""
         self._snapshot = snapshot
-        for group_id in set(self._joined) - self._parting:
+        for group_id in set(self._parties) - self._parting:
             group = snapshot.groups.get(group_id)
             if group is None or group.state is PlaybackState.IDLE:
                 self._parting.add(group_id)
                 self._spawn(self._async_part(group_id), "resonate part")
 
     async def _async_part(self, group_id: GroupId) -> None:
-        client_ids = frozenset(self._joined[group_id])
+        parties = tuple(self._parties[group_id])
         is_done = True  # by itself, if there is no core any more
         with suppress(ResonateError):
-            is_done = await self._bridge.async_ask(partial(_part_when_idle, group_id=group_id, client_ids=client_ids))
+            is_done = await self._bridge.async_ask(partial(_part_when_idle, group_id=group_id, parties=parties))
         self._parting.discard(group_id)
         if is_done:
-            self._joined.pop(group_id)
+            self._parties.pop(group_id)
 
 
-async def _join(server: ResonateServer, first: ClientId, other: ClientId) -> tuple[GroupId, tuple[ClientId, ...]]:
-    """Move the group of `other` into that of `first`; return that, and who came into it."""
-    group = _group_of(server.snapshot, first)
-    others = _group_of(server.snapshot, other)
-    if others.group_id == group.group_id:
-        return group.group_id, ()
-    for client_id in others.members:
-        await server.move(client_id, group.group_id)
-    return group.group_id, others.members
+async def _part_when_idle(server: ResonateServer, *, group_id: GroupId, parties: Sequence[Party]) -> bool:
+    """Let those who came leave, each party together; False when there is still something to be heard.
 
-
-async def _part_when_idle(server: ResonateServer, *, group_id: GroupId, client_ids: Iterable[ClientId]) -> bool:
-    """Give clients groups of their own again; False when there is still something to be heard."""
+    Those who were there before leave too if somebody is there by now who did not come by an action.
+    """
     group = server.snapshot.groups.get(group_id)
     if group is None:
         return True
     if group.state is not PlaybackState.IDLE:
         return False
-    for client_id in client_ids:
-        if client_id in group.members:
-            await server.move(client_id, None)
+    is_for_others = bool(set(group.members).difference(*parties))
+    for party in parties if is_for_others else parties[1:]:
+        present = [client_id for client_id in party if client_id in group.members]
+        if present:
+            await server.join(await server.move(present[0], None), present[1:])
     return True
 
 

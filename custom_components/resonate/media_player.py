@@ -1,9 +1,11 @@
 """A media player per client that plays."""
 
+from collections.abc import Sequence
 from typing import Any, Final, override
 
 from homeassistant.components import media_source
 from homeassistant.components.media_player import (
+    DOMAIN as MEDIA_PLAYER_DOMAIN,
     BrowseMedia,
     MediaPlayerDeviceClass,
     MediaPlayerEnqueue,
@@ -14,6 +16,7 @@ from homeassistant.components.media_player import (
 )
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import DOMAIN
@@ -38,6 +41,7 @@ ALWAYS: Final = (
     | MediaPlayerEntityFeature.PLAY
     | MediaPlayerEntityFeature.PAUSE
     | MediaPlayerEntityFeature.STOP
+    | MediaPlayerEntityFeature.GROUPING
 )
 
 
@@ -132,6 +136,48 @@ class ResonateMediaPlayer(ResonateEntity, MediaPlayerEntity):
     async def async_mute_volume(self, mute: bool) -> None:
         """Mute this player."""
         await self.coordinator.bridge.async_ask(lambda server: server.set_muted(self._client_id, mute))
+
+    @override
+    async def async_join_players(self, group_members: list[str]) -> None:
+        """Let others hear what this player's group plays, now and later."""
+        others = [self._client_of(entity_id) for entity_id in group_members]
+        await self._async_join(others)
+
+    @translated
+    async def _async_join(self, others: Sequence[ClientId]) -> None:
+        await self.coordinator.async_join(self._client_id, others)
+
+    @override
+    @translated
+    async def async_unjoin_player(self) -> None:
+        """Leave the group; the others play on."""
+        await self.coordinator.async_unjoin(self._client_id)
+
+    @property
+    @override
+    def group_members(self) -> list[str]:
+        """The players of its group, itself included."""
+        members = () if self._view.group is None else self._view.group.members
+        devices = {view.device.client_id: device_id for device_id, view in self.coordinator.data.devices.items()}
+        registry = er.async_get(self.coordinator.hass)
+        found = (
+            registry.async_get_entity_id(MEDIA_PLAYER_DOMAIN, DOMAIN, devices[client_id])
+            for client_id in members
+            if client_id in devices
+        )
+        return [entity_id for entity_id in found if entity_id is not None]
+
+    def _client_of(self, entity_id: str) -> ClientId:
+        """Return the client behind one of our players. Raises ServiceValidationError for anything else."""
+        entry = er.async_get(self.hass).async_get(entity_id)
+        view = None if entry is None else self.coordinator.data.devices.get(entry.unique_id)
+        if entry is None or entry.platform != DOMAIN or entry.domain != MEDIA_PLAYER_DOMAIN or view is None:
+            raise ServiceValidationError(
+                translation_domain=DOMAIN,
+                translation_key="not_our_player",
+                translation_placeholders={"entity": entity_id},
+            )
+        return view.device.client_id
 
     @property
     def _client_id(self) -> ClientId:

@@ -1,7 +1,7 @@
 """One action, several players: the moments that are hard to hit with real players."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -51,6 +51,11 @@ class House:
     async def move(self, client_id: ClientId, group_id: GroupId | None) -> GroupId:
         self.group_by_client[client_id] = group_id or GroupId(f"new group of {client_id}")
         return self.group_by_client[client_id]
+
+    async def join(self, group_id: GroupId, client_ids: Sequence[ClientId]) -> GroupId:
+        for client_id in client_ids:
+            self.group_by_client[client_id] = group_id
+        return group_id
 
     async def ask(self, ask: Callable[[Any], Coroutine[object, object, object]]) -> object:
         if self.is_stopped:
@@ -167,3 +172,25 @@ async def test_too_late_for_one_action(house: House, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("custom_components.resonate.gathering.GATHER_WINDOW_S", -1)
     await together(house, A, B)
     assert house.groups == [{A}, {B}, {C}]
+
+
+async def test_who_belonged_together_before_does_so_afterwards(house: House) -> None:
+    await house.join(house.group_by_client[B], [C])
+    await together(house, A, B)
+    await house.settle()
+    assert house.groups == [{A, B, C}]
+    house.state = PlaybackState.IDLE
+    house.gatherer.update(house.snapshot)
+    await house.settle()
+    assert house.groups == [{A}, {B, C}]
+
+
+@pytest.mark.parametrize("first", [A, B, C])
+async def test_who_was_joined_by_hand_meanwhile_stays_together_whoever_was_first(house: House, first: ClientId) -> None:
+    await together(house, first, *{A, B, C} - {first})
+    await house.settle()
+    house.gatherer.release([A, B])
+    house.state = PlaybackState.IDLE
+    house.gatherer.update(house.snapshot)
+    await house.settle()
+    assert house.groups == [{A, B}, {C}]

@@ -187,6 +187,14 @@ class ResonateServer:
         group = None if group_id is None else self._registry.group_of(group_id)
         return self._registry.move(client, group).group_id
 
+    async def join(self, target: ClientId | GroupId, client_ids: Sequence[ClientId]) -> GroupId:
+        """Put clients into the group of `target`, all of them or, if one is not known, none; return that."""
+        group = self._registry.group_of(target)
+        clients = [self._registry.client(client_id) for client_id in client_ids]
+        for client in clients:
+            self._registry.move(client, group)
+        return group.group_id
+
     async def forget(self, client_id: ClientId) -> None:
         """Drop a client that is not connected."""
         self._registry.forget(self._registry.client(client_id))
