@@ -14,7 +14,9 @@ from tests.fakes.transport import MemoryTransport
 PCM: StreamFormat = StreamFormat(codec=Codec.PCM, sample_rate=48_000, channel_count=2, bit_depth=16)
 
 
-def hello_payload(client_id: str, *, stream_format: StreamFormat = PCM, **changes: object) -> dict[str, object]:
+def hello_payload(
+    client_id: str, *, stream_format: StreamFormat = PCM, capacity_bytes: int = 5_000_000, **changes: object
+) -> dict[str, object]:
     """Return a hello of today's cleartext clients; `changes` replace or, being None, leave out."""
     payload: dict[str, object] = {
         "client_id": client_id,
@@ -30,7 +32,7 @@ def hello_payload(client_id: str, *, stream_format: StreamFormat = PCM, **change
                     "bit_depth": stream_format.bit_depth,
                 }
             ],
-            "buffer_capacity": 5_000_000,
+            "buffer_capacity": capacity_bytes,
             "supported_commands": ["volume", "mute"],
         },
     }

@@ -22,6 +22,10 @@ class FakeTimer:
     def cancel(self) -> None:
         self._callback = None
 
+    @property
+    def callback(self) -> Callable[[], object] | None:
+        return self._callback
+
     def fire(self) -> None:
         callback, self._callback = self._callback, None
         if callback is not None:
@@ -50,12 +54,20 @@ class FakeClock:
         self._sleepers: set[asyncio.Future[None]] = set()
         self._order = count()
         self._is_watching = False
+        self.called_count = 0
+        """How many calls that `call_at` was asked for have come, those of whoever slept among them."""
+
+    @property
+    def pending(self) -> list[Callable[[], object]]:
+        """The calls that are still to come."""
+        return [timer.callback for _, _, timer in sorted(self._timers) if timer.callback is not None]
 
     def now(self) -> ServerTimeUs:
         return ServerTimeUs(self._now)
 
     def call_at(self, at: ServerTimeUs, callback: Callable[[], object]) -> FakeTimer | asyncio.Handle:
         if at <= self._now:
+            self.called_count += 1
             return asyncio.get_running_loop().call_soon(callback)
         timer = FakeTimer(callback)
         heapq.heappush(self._timers, (at, next(self._order), timer))
@@ -114,7 +126,9 @@ class FakeClock:
 
     def _fire_due(self) -> None:
         while self._timers and self._timers[0][0] <= self._now:
-            heapq.heappop(self._timers)[2].fire()
+            timer = heapq.heappop(self._timers)[2]
+            self.called_count += timer.is_pending
+            timer.fire()
 
 
 def _wake(sleeper: asyncio.Future[None]) -> None:

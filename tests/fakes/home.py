@@ -1,0 +1,76 @@
+"""A whole server in virtual time, its clients over memory: real sessions, pumps, groups and encoders, no sockets."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from core.events import Event
+from core.formats import StreamFormat
+from core.media.media_stream import MediaStream
+from core.media.request import MediaRequest
+from core.media.source import Source
+from core.server.server import ResonateServer
+from core.server.settings import ServerSettings
+from core.server.snapshot import GroupSnapshot, ServerSnapshot
+from core.units import US_PER_S, ClientId, GroupId
+from tests.fakes.client import MemoryClient
+from tests.fakes.clock import FakeClock
+from tests.fakes.rig import PCM_48
+from tests.fakes.stage import GatedRunner
+
+
+def media(source: Source, name: str = "music", **values: object) -> MediaRequest:
+    """Return a request for a source."""
+    return MediaRequest(media_id=name, stream=MediaStream(main=source), **values)  # type: ignore[arg-type]
+
+
+class Home:
+    """A server, its clients by their ids, and what it told."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.render = GatedRunner()
+        self.media = GatedRunner()
+        settings = ServerSettings(server_id="s" * 43, name="Home")
+        self.server = ResonateServer(settings, clock=self.clock, render=self.render, media=self.media)
+        self.clients: dict[str, MemoryClient] = {}
+        self.events: list[Event] = []
+        self.server.subscribe(self._hear)
+
+    def _hear(self, what: Event | ServerSnapshot) -> None:
+        if not isinstance(what, ServerSnapshot):
+            self.events.append(what)
+
+    async def join(
+        self, name: str, stream_format: StreamFormat = PCM_48, *, is_masking: bool = False, **changes: object
+    ) -> MemoryClient:
+        """Have a client connect that plays this format."""
+        client = MemoryClient(name, is_masking=is_masking).connect(self.server.accept)
+        client.introduce(stream_format=stream_format, **changes)
+        self.clients[name] = client
+        await self.pass_s(0)
+        return client
+
+    async def gather(self, group: str, *names: str) -> GroupId:
+        """Make a group of these clients."""
+        group_id = self.server.create_group(group, GroupId(group))
+        for name in names:
+            await self.server.move(ClientId(name), group_id)
+        return group_id
+
+    async def pass_s(self, seconds: float) -> None:
+        """Let so much time pass, and whatever is due by then happen."""
+        await self.clock.sleep(round(seconds * US_PER_S) + 1)
+
+    def group(self, name: str) -> GroupSnapshot:
+        return self.server.snapshot.groups[GroupId(name)]
+
+
+@asynccontextmanager
+async def at_home() -> AsyncIterator[Home]:
+    home = Home()
+    try:
+        yield home
+    finally:  # else what is held would keep the loop from ending, and nobody would see why a test failed
+        home.media.open()
+        home.render.open()
+        await home.server.close()
