@@ -26,10 +26,10 @@ def media(source: Source, name: str = "music", **values: object) -> MediaRequest
 class Home:
     """A server, its clients by their ids, and what it told."""
 
-    def __init__(self) -> None:
+    def __init__(self, media: GatedRunner | None = None) -> None:
         self.clock = FakeClock()
         self.render = GatedRunner()
-        self.media = GatedRunner()
+        self.media = media or GatedRunner()
         settings = ServerSettings(server_id="s" * 43, name="Home")
         self.server = ResonateServer(settings, clock=self.clock, render=self.render, media=self.media)
         self.clients: dict[str, MemoryClient] = {}
@@ -66,8 +66,8 @@ class Home:
 
 
 @asynccontextmanager
-async def at_home() -> AsyncIterator[Home]:
-    home = Home()
+async def at_home(media: GatedRunner | None = None) -> AsyncIterator[Home]:
+    home = Home(media)
     try:
         yield home
     finally:  # else what is held would keep the loop from ending, and nobody would see why a test failed

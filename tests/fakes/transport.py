@@ -11,20 +11,26 @@ from core.server.transport import HIGH_WATER_BYTES, LOW_WATER_BYTES, Closed, Pon
 def parse_frames(data: bytes) -> list[tuple[Opcode, bytes, bool]]:
     """Return opcode, payload and whether it was masked, of each frame in `data`; all must be whole (RFC 6455, 5.2)."""
     frames = []
-    while data:
-        first, second = data[0], data[1]
+    at = 0
+    while at < len(data):
+        first, second = data[at : at + 2]
+        at += 2
         assert first & 0xF0 == 0x80, "whole messages without extensions only"
-        byte_count, data = second & 0x7F, data[2:]
+        byte_count = second & 0x7F
         if byte_count == 126:
-            (byte_count,), data = struct.unpack(">H", data[:2]), data[2:]
+            (byte_count,) = struct.unpack_from(">H", data, at)
+            at += 2
             assert byte_count > 125, "not the shortest form"
         elif byte_count == 127:
-            (byte_count,), data = struct.unpack(">Q", data[:8]), data[8:]
+            (byte_count,) = struct.unpack_from(">Q", data, at)
+            at += 8
             assert byte_count > 0xFFFF, "not the shortest form"
         key = None
         if second & 0x80:
-            key, data = data[:4], data[4:]
-        payload, data = data[:byte_count], data[byte_count:]
+            key = data[at : at + 4]
+            at += 4
+        payload = data[at : at + byte_count]
+        at += byte_count
         assert len(payload) == byte_count, "cut off"
         frames.append((Opcode(first & 0x0F), payload if key is None else apply_mask(payload, key), key is not None))
     return frames
