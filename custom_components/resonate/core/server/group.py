@@ -1,6 +1,5 @@
 """A group of clients that hear the same: members, what plays, and what they are told about it."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from ..clock import Clock
@@ -10,7 +9,6 @@ from ..media.request import MediaRequest
 from ..step import Halted, TrackEnded, TrackEvent, TrackStarted, TrackStarved, TrackTagged
 from ..stream.chunk import PlayerOutput
 from ..stream.policy import SendPolicy
-from ..stream.topology import Topology
 from ..stream.work import Work
 from ..units import ClientId, GroupId, ServerTimeUs
 from .appointment import Appointment
@@ -55,15 +53,13 @@ class ResonateGroup:
         self._restarts = Restarts()
         self._appointment = Appointment(clock)
         """A pause or a stop that is still to come."""
-        self._topology = Topology()
         self._state = PlaybackState.IDLE
         self._item: Item | None = None
         """What is heard, or will be next; what is paused."""
         self._position_us = 0
         self._position_at = clock.now()
         self._request_number = 0
-        self._is_configuring = False
-        self._audience = Audience()
+        self._audience = Audience(self._members, clock)
         self._work_done = Work()
 
     @property
@@ -116,28 +112,28 @@ class ResonateGroup:
         """Take in a client; it hears what plays as soon as it can."""
         self._members[client.client_id] = client
         self._inform(client)
-        self._configure_soon()
+        self._audience.changed()
         self._changed()
 
     def remove(self, client: Client) -> None:
         """Let a client go; nobody else hears a difference."""
         del self._members[client.client_id]
-        self._drop_player(client)
+        self._audience.drop(client.client_id)
         if client.session is not None:
             client.session.deliver(PlayerOutput(end=True))
-        self._configure_soon()
+        self._audience.changed()
         self._changed()
 
     def client_changed(self, client: Client) -> None:
         """Take note that a member can hear now or no longer, wishes another format, or plays with another delay."""
-        self._configure_soon()
+        self._audience.changed()
         self._changed()
 
     def session_replaced(self, client: Client) -> None:
         """Take note that a member lost its connection, or has a new one: nothing of what it was sent is there."""
-        self._drop_player(client)
+        self._audience.drop(client.client_id)
         self._inform(client)
-        self._configure_soon()
+        self._audience.changed()
         self._changed()
 
     # Playing
@@ -340,7 +336,7 @@ class ResonateGroup:
             finished=mine(self._finished),
         )
         self._playback = playback
-        self._configure()
+        self._audience.play_to(playback)
         return playback
 
     async def _close_playback(self, state: PlaybackState) -> None:
@@ -354,34 +350,7 @@ class ResonateGroup:
 
     def _end_streams(self) -> None:
         """End every player's stream right now, before another playing can begin one."""
-        ended, self._topology = self._topology, Topology()
-        self._deliver(dict.fromkeys(ended.players, PlayerOutput(end=True)))
-
-    def _configure_soon(self) -> None:
-        """Tell the playback who hears it on the loop's next turn: a hundred may come in this one."""
-        if self._playback is not None and not self._is_configuring:
-            self._is_configuring = True
-            asyncio.get_running_loop().call_soon(self._configure)
-
-    def _configure(self) -> None:
-        """Tell the playback who hears it, if that is anything new."""
-        self._is_configuring = False
-        if self._playback is None:
-            return
-        topology = self._audience.topology(self._members.values(), self._playback.mix_rate)
-        if topology != self._topology:
-            self._topology = topology
-            self._playback.set_topology(topology)
-
-    def _drop_player(self, client: Client) -> None:
-        """Have the playback forget a player, whatever it is told afterwards."""
-        if self._playback is None:
-            return
-        self._playback.forget_player(client.client_id)
-        if client.client_id in self._topology.players:
-            others = {key: config for key, config in self._topology.players.items() if key != client.client_id}
-            self._topology = Topology(players=others)
-            self._playback.set_topology(self._topology)
+        self._deliver(dict.fromkeys(self._audience.end(), PlayerOutput(end=True)))
 
     def _move_to(self, item: Item, position_us: int, at: ServerTimeUs | None = None) -> None:
         self._item = item
