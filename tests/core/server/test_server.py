@@ -13,6 +13,7 @@ from core.media.request import MediaRequest
 from core.media.source import SourceInfo
 from core.protocol.websocket import CloseCode
 from core.server.dialer import DialPolicy, Target
+from core.server.notices import SHOW_EVERY_US
 from core.server.registry import MAX_CLIENTS
 from core.server.server import ResonateServer
 from core.server.settings import ServerSettings
@@ -98,19 +99,37 @@ async def test_a_client_appears_with_a_group_of_its_own(house: House) -> None:
     assert update == {"playback_state": "stopped", "group_id": shown.group_id, "group_name": "Kitchen"}
 
 
-async def test_many_changes_in_one_turn_are_one_new_picture(house: House) -> None:
+async def test_many_changes_are_few_new_pictures_and_the_last_shows_all(house: House) -> None:
     client = await house.join("kitchen")
+    await house.pass_s(1)
     count = len(house.pictures)
-    for volume in range(30):
-        client.say_state(volume=volume)
-    await house.pass_s(0)
-    assert house.pictures[-1].clients[KITCHEN].volume == 29
-    assert len(house.pictures) <= count + 31
-    count = len(house.pictures)
-    for name in "abc":
-        house.server.create_group(name)
+    client.say_state(volume=99)
     await house.pass_s(0)
     assert len(house.pictures) == count + 1
+    assert house.pictures[-1].clients[KITCHEN].volume == 99
+    for volume in range(100):
+        client.say_state(volume=volume)
+        await house.pass_s(0.01)
+    assert len(house.pictures) <= count + 1 + US_PER_S // SHOW_EVERY_US
+    assert house.server.snapshot.clients[KITCHEN].volume == 99
+    await house.clock.sleep(SHOW_EVERY_US)
+    assert house.pictures[-1].clients[KITCHEN].volume == 99
+
+
+async def test_a_picture_in_which_nothing_is_another_is_not_told(house: House) -> None:
+    client = await house.join("kitchen")
+    await house.server.play(KITCHEN, hum())
+    await house.pass_s(1)
+    shown = house.pictures[-1]
+    for turn in range(30):
+        client.say_state(required_lead_time_ms=250 + turn)
+        await house.pass_s(0.05)
+    assert house.pictures[-1] is shown
+    assert house.server.snapshot == shown
+    assert house.server.snapshot.clients[KITCHEN].sent_bytes > shown.clients[KITCHEN].sent_bytes
+    client.say_state(volume=51)
+    await house.clock.sleep(SHOW_EVERY_US)
+    assert house.pictures[-1].clients[KITCHEN].volume == 51
 
 
 async def test_a_listener_that_fails_or_left_is_of_no_matter(house: House, caplog: pytest.LogCaptureFixture) -> None:

@@ -127,7 +127,6 @@ class ResonateGroup:
     def client_changed(self, client: Client) -> None:
         """Take note that a member can hear now or no longer, wishes another format, or plays with another delay."""
         self._audience.changed()
-        self._changed()
 
     def session_replaced(self, client: Client) -> None:
         """Take note that a member lost its connection, or has a new one: nothing of what it was sent is there."""

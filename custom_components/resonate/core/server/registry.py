@@ -162,11 +162,11 @@ class Registry:
         was_available, client.was_available = client.was_available, session.state.is_available
         if was_available and not client.was_available:
             self._step_aside(client)
-        self._notices.changed()
+        self._notices.changed(can_wait=True)
 
     def stream_changed(self, session: Session) -> None:
         """Show what it is being sent now."""
-        self._notices.changed()
+        self._notices.changed(can_wait=True)
 
     def commanded(self, session: Session, command: ControllerCommand) -> None:
         """Do nothing yet: controllers are offered no commands."""

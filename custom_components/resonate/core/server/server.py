@@ -39,7 +39,7 @@ class ResonateServer:
         self._clock = clock
         self._render = render
         self._media = media
-        self._notices = Notices(lambda: self._registry.picture(self.port))
+        self._notices = Notices(lambda: self._registry.picture(self.port), clock)
         self._registry = Registry(
             make_group=self._make_group,
             notices=self._notices,

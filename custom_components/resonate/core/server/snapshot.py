@@ -47,7 +47,7 @@ class ClientSnapshot:
     can_set_output_delay: bool = False
     stream_format: StreamFormat | None = None
     """What it is being sent; None when nothing."""
-    sent_bytes: int = 0
+    sent_bytes: int = field(default=0, compare=False)
     """Audio written to it since it connected; not kept up to date by the chunk, only when something else changes."""
     is_out_of_sync: bool = False
     """It says so itself; it goes on receiving."""
