@@ -12,6 +12,7 @@ from .const import DOMAIN
 from .coordinator import DeviceView, ResonateCoordinator
 from .core.errors import (
     CommandRefusedError,
+    FormatError,
     MediaDecodeError,
     MediaError,
     MediaOpenError,
@@ -26,6 +27,7 @@ ERROR_TO_KEY: dict[type[ResonateError], str] = {
     UnsupportedMediaError: "media_not_supported",
     MediaDecodeError: "media_broken",
     MediaError: "media_broken",
+    FormatError: "no_common_format",
     UnknownTargetError: "device_away",
     ResonateError: "command_failed",
 }

@@ -23,11 +23,13 @@ class FakeClient:
         commands: tuple[str, ...] = ("volume", "mute"),
         roles: tuple[str, ...] = ("player@v1",),
         mac_address: str | None = None,
+        buffer_capacity: int = 1_000_000,
         on_news: Callable[[], None] = lambda: None,
     ) -> None:
         self.client_id = client_id
         self.name = name or client_id.title()
         self.commands = commands
+        self.buffer_capacity = buffer_capacity
         self.roles = roles
         self.mac_address = mac_address
         self.volume = 40
@@ -151,7 +153,7 @@ class FakeClient:
             "device_info": device_info,
             "player@v1_support": {
                 "supported_formats": [{"codec": "pcm", "channels": 2, "sample_rate": 48000, "bit_depth": 16}],
-                "buffer_capacity": 1_000_000,
+                "buffer_capacity": self.buffer_capacity,
                 "supported_commands": list(self.commands),
             },
         }

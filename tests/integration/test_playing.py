@@ -241,6 +241,18 @@ async def test_a_group_that_a_target_is_in_comes_along(
     await until(lambda: state_of(hass, garden) == "playing")
 
 
+async def test_who_cannot_be_played_to_is_an_error_in_words(
+    hass: HomeAssistant, running: MockConfigEntry, connect: Connect
+) -> None:
+    tiny = await connect("tiny", buffer_capacity=1_000)
+    with pytest.raises(HomeAssistantError) as caught:
+        await play(hass, SONG, tiny)
+    assert caught.value.translation_key == "no_common_format"
+    assert caught.value.translation_placeholders is not None
+    assert "Tiny has too small a buffer" in caught.value.translation_placeholders["reason"]
+    assert state_of(hass, tiny) == "idle"
+
+
 async def test_nobody_is_moved_for_what_cannot_be_opened(
     hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until
 ) -> None:

@@ -8,7 +8,7 @@ import logging
 import numpy as np
 import pytest
 
-from core.errors import CommandRefusedError, MediaError, MediaOpenError, Refusal
+from core.errors import CommandRefusedError, FormatError, MediaError, MediaOpenError, Refusal
 from core.events import MediumChanged, MetadataChanged, PlaybackEnded, Underrun
 from core.protocol.messages.client_state import ClientState
 from core.server.client import Client
@@ -623,6 +623,57 @@ async def test_one_that_cannot_be_played_to_is_said_once_and_costs_the_others_no
         house.group.session_replaced(tiny)
         await house.clock.sleep(1)
         assert len(caplog.records) == 3
+
+
+async def test_that_nobody_can_be_played_to_is_said_to_whoever_asked_and_what_plays_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with housed("ann") as house:
+        await house.group.play([wish(Material(ramp(48_000), repeats=60), "old")])
+        await house.clock.sleep(SECOND)
+        house.group.remove(house.group.members[ClientId("ann")])
+        house.add("tiny", PCM_48, capacity_bytes=5_000)
+        house.add("odd", replace(PCM_48, sample_rate=1))
+        material = Material(ramp(48_000), repeats=60)
+        with pytest.raises(FormatError) as caught:
+            await house.group.play([wish(material, "new")])
+        assert str(caught.value) == (
+            "Tiny has too small a buffer: 4500 bytes hold no format that it lists; "
+            "Odd lists no format that this server can make"
+        )
+        assert material.is_closed
+        assert house.media_told() == [("old", "started")]
+        assert house.state() == PlaybackState.PLAYING
+        await house.clock.sleep(1)
+        assert len(caplog.records) == 2  # they came while it played
+        house.add("bob")
+        await house.group.play([wish(material, "new")])
+        await house.clock.sleep(SECOND)
+        assert house.sessions["bob"].chunks
+        assert len(caplog.records) == 2
+
+
+async def test_who_comes_in_between_open_and_play_can_be_played_to() -> None:
+    async with housed() as house:
+        house.add("tiny", PCM_48, capacity_bytes=5_000)
+
+        async def gather() -> None:
+            house.add("ann")
+
+        await house.group.play([wish(Material(ramp(48_000), repeats=60))], when_open=gather)
+        await house.clock.sleep(SECOND)
+        assert house.sessions["ann"].chunks
+
+
+async def test_who_is_not_there_yet_may_be_played_to_later() -> None:
+    async with housed() as house:
+        ann = house.add("ann", replace(PCM_48, sample_rate=1))
+        house.sessions["ann"].state = None
+        await house.group.play([wish(Material(ramp(48_000), repeats=60))])
+        house.connect(ann, hello("ann", PCM_48))
+        house.group.session_replaced(ann)
+        await house.clock.sleep(SECOND)
+        assert house.sessions["ann"].chunks
 
 
 async def test_without_any_player_it_plays_all_the_same() -> None:

@@ -45,6 +45,17 @@ class Audience:
         """Who has no format for us, to log each once."""
         self._alarm = Alarm(clock, self._tell)
 
+    def require_playable(self) -> None:
+        """Raise FormatError when some are there and none of them can be played to."""
+        problems = []
+        for client in self._members.values():
+            if client.is_player_ready:
+                if (problem := client.format_problem) is None:
+                    return
+                problems.append(f"{client.name} {problem}")
+        if problems:
+            raise FormatError("; ".join(problems))
+
     def play_to(self, playback: Playback) -> None:
         """Have those that can hear now hear a playback that nobody hears yet."""
         self._playback = playback
@@ -103,12 +114,11 @@ class Audience:
         for client in self._members.values():
             if not client.is_player_ready:
                 continue
-            try:
+            problem = client.format_problem
+            if problem is None:
                 wished[client.client_id] = client.player_config(mix_rate)
-            except FormatError as err:
-                if client.client_id not in self._unplayable:
-                    _LOGGER.warning("%s cannot be played to: %s", client.name, err)
-                self._unplayable.add(client.client_id)
-            else:
                 self._unplayable.discard(client.client_id)
+            elif client.client_id not in self._unplayable:
+                _LOGGER.warning("%s cannot be played to: it %s", client.name, problem)
+                self._unplayable.add(client.client_id)
         return wished

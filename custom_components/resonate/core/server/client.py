@@ -3,7 +3,6 @@
 from typing import Final
 
 from ..channel import Channel
-from ..errors import FormatError
 from ..events import LossReason
 from ..formats import LAYOUT_BY_COUNT, StreamFormat, choose_format, playable
 from ..protocol.messages.client_hello import ClientHello, Role
@@ -91,12 +90,18 @@ class Client:
         listed = playable(self.formats, self.capacity_bytes)
         return tuple(entry for entry in listed if entry == self.preferred_format) or listed
 
+    @property
+    def format_problem(self) -> str | None:
+        """Why it cannot be played to, to be put behind its name; None when it can."""
+        if self.wished_formats:
+            return None
+        if any(entry.is_producible for entry in self.formats):
+            return f"has too small a buffer: {self.capacity_bytes} bytes hold no format that it lists"
+        return "lists no format that this server can make"
+
     def player_config(self, mix_rate: int) -> PlayerConfig:
         """Return how the streamer is to serve it. Raises FormatError when there is no way. Source: protocol.md 8.6."""
-        listed = self.wished_formats
-        if not listed:
-            raise FormatError(f"it lists no format that we can make and {self.capacity_bytes} bytes can hold")
-        stream_format = choose_format(listed, mix_rate=mix_rate)
+        stream_format = choose_format(self.wished_formats, mix_rate=mix_rate)
         state = self.state or ClientState()
         wait_ms = max(state.min_buffer_ms, state.required_lead_time_ms, _LEAST_WAIT_MS)
         return PlayerConfig(

@@ -146,8 +146,9 @@ class ResonateGroup:
     ) -> None:
         """Play media one after another, without gaps, in place of what plays.
 
-        Returns when the first one is open and about to be heard. Raises MediaError when it cannot be opened; what
-        plays goes on then. `when_open` comes in between: others may yet come into the group.
+        Returns when the first one is open and about to be heard. Raises MediaError when it cannot be opened, and
+        FormatError when none of the members that are there can be played to; what plays goes on then. `when_open` comes
+        in between: others may yet come into the group.
         """
         if not requests:
             raise CommandRefusedError(Refusal.NOTHING_TO_PLAY)
@@ -159,12 +160,14 @@ class ResonateGroup:
         except MediaError as err:
             self._herald.failed(item, err)
             raise
-        if when_open is not None and number == self._request_number:
-            try:
+        try:
+            if when_open is not None and number == self._request_number:
                 await when_open()
-            except BaseException:
-                await item.close(self._media)
-                raise
+            if number == self._request_number:
+                self._audience.require_playable()
+        except BaseException:
+            await item.close(self._media)
+            raise
         if number != self._request_number:  # another wish came in meanwhile, and wins
             await item.close(self._media)
             return

@@ -129,6 +129,8 @@ class ResonateServer:
     ) -> None:
         """Play media one after another. Returns when the first is open; raises MediaError when it cannot be.
 
+        Raises FormatError when players are there and none of them can be played to.
+
         `when_open` is awaited once it is open and before anything of it is sent: who is moved into the group then
         hears it from its beginning, and nobody is moved for what cannot be opened.
         """
