@@ -15,51 +15,15 @@ from core.protocol.websocket import CloseCode
 from core.server.dialer import DialPolicy, Target
 from core.server.notices import SHOW_EVERY_US
 from core.server.registry import MAX_CLIENTS
-from core.server.server import ResonateServer
-from core.server.settings import ServerSettings
 from core.server.snapshot import PlaybackState, ServerSnapshot
 from core.server.transport import Transport
 from core.units import US_PER_S, ClientId, GroupId
 from tests.fakes.client import MemoryClient
-from tests.fakes.clock import FakeClock
 from tests.fakes.hum import Hum, hum
-from tests.fakes.runner import InlineRunner
+from tests.fakes.whole_house import WholeHouse as House
 
 KITCHEN = ClientId("kitchen")
 BATH = ClientId("bath")
-
-
-class House:
-    """A server, and what it told."""
-
-    def __init__(self) -> None:
-        self.clock = FakeClock()
-        settings = ServerSettings(server_id="s" * 43, name="Home")
-        self.server = ResonateServer(settings, clock=self.clock, render=InlineRunner(), media=InlineRunner())
-        self.events: list[Event] = []
-        self.pictures: list[ServerSnapshot] = []
-        self.unsubscribe = self.server.subscribe(self._hear)
-
-    def _hear(self, what: Event | ServerSnapshot) -> None:
-        if isinstance(what, ServerSnapshot):
-            self.pictures.append(what)
-        else:
-            self.events.append(what)
-
-    async def join(self, client_id: str, *, is_masking: bool = False, **changes: object) -> MemoryClient:
-        client = MemoryClient(client_id, is_masking=is_masking).connect(self.server.accept)
-        client.introduce(**changes)
-        await self.pass_s(0)
-        return client
-
-    async def pass_s(self, seconds: float) -> None:
-        await self.clock.sleep(round(seconds * US_PER_S) + 1)
-
-    def lag_us(self) -> int | None:
-        return self.server.statistics.loop_lag_us
-
-    def group_of(self, client_id: ClientId) -> GroupId:
-        return self.server.snapshot.clients[client_id].group_id
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from .playback import Playback
 _LOGGER = logging.getLogger(__name__)
 
 SETTLE_US: Final = 250 * US_PER_MS
-"""How long a player is served in one way at least: some change their mind a hundred times a second, and each change may
-cost an encoder and a step."""
+"""How long a player is served in one way at least: some change their mind or their connection many times a second, and
+each time may cost a step, an encoder, and two seconds of audio to be encoded."""
 
 
 def mix_rate_for(sample_rate: int, members: Iterable[Client]) -> int:
@@ -29,7 +29,8 @@ class Audience:
     """Tells a playback who hears it. On the loop.
 
     A change of how a player is served holds at once, unless it was served anew less than `SETTLE_US` before; then what
-    it wishes by the end of that time does. Who can hear no longer is dropped at once in any case.
+    it wishes by the end of that time does. The same goes for players that come. Who can hear no longer is dropped at
+    once in any case.
     """
 
     def __init__(self, members: Mapping[ClientId, Client], clock: Clock) -> None:
@@ -74,9 +75,17 @@ class Audience:
         if self._playback is not None:
             self._alarm.set(self._clock.now())
 
-    def drop(self, client_id: ClientId) -> None:
-        """Have the playback forget a player, whatever it is told afterwards: nothing of what it had is there."""
+    def leave(self, client_id: ClientId) -> None:
+        """Forget a client that is no longer a member."""
+        self.drop(client_id)
         self._settled_at.pop(client_id, None)
+        self._unplayable.discard(client_id)
+
+    def drop(self, client_id: ClientId) -> None:
+        """Have the playback forget a player, whatever it is told afterwards: nothing of what it had is there.
+
+        It may be back at once, but not again and again: what it is sent first has to be made.
+        """
         if self._playback is None:
             return
         self._playback.forget_player(client_id)

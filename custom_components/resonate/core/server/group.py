@@ -118,7 +118,7 @@ class ResonateGroup:
     def remove(self, client: Client) -> None:
         """Let a client go; nobody else hears a difference."""
         del self._members[client.client_id]
-        self._audience.drop(client.client_id)
+        self._audience.leave(client.client_id)
         if client.session is not None:
             client.session.deliver(PlayerOutput(end=True))
         self._audience.changed()

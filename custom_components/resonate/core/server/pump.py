@@ -16,6 +16,9 @@ from .watch import PROGRESS_WITHIN_US, Finding, Watch
 
 _LOGGER = logging.getLogger(__name__)
 
+MESSAGES_PER_TURN: Final = 32
+"""Of one client, before others have a turn of the loop: messages that came at once are read without a wait."""
+
 _CLOSE_CODES: Final = {
     LossReason.PROTOCOL_ERROR: CloseCode.PROTOCOL_ERROR,
     LossReason.TOO_SLOW: CloseCode.POLICY_VIOLATION,
@@ -108,6 +111,7 @@ class Pump:
             self._handler.end(LossReason.PROTOCOL_ERROR, "internal error")
 
     async def _read(self) -> None:
+        count = 0
         while not self._is_stopped:
             received = await self._transport.receive()
             now = self._clock.now()  # T2 of a clock request: before anything is made of it
@@ -119,6 +123,9 @@ class Pump:
                     self._set_alarm()
                 case Closed(detail=detail, is_error=is_error):
                     self._handler.end(LossReason.PROTOCOL_ERROR if is_error else LossReason.CONNECTION_LOST, detail)
+            count += 1
+            if count % MESSAGES_PER_TURN == 0:
+                await asyncio.sleep(0)
 
     async def _write(self) -> None:
         """Wait where the network does not take what is written; all else leaves by `_flush`."""
