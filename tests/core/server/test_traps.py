@@ -90,7 +90,7 @@ from itertools import pairwise
 from pathlib import Path
 import re
 
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 import numpy as np
 import pytest
 
@@ -151,12 +151,32 @@ class Opened(Material):
         return super().open()
 
 
+class SlowRunner(GatedRunner):
+    """A runner whose calls take their time: all of them, and a while more those on a source that is slow."""
+
+    def __init__(self, clock: FakeClock, length_us: int) -> None:
+        super().__init__()
+        self._clock = clock
+        self._length_us = length_us
+
+    async def run[**P, R](self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        await self._clock.sleep(self._length_us + getattr(getattr(call, "__self__", None), "slow_us", 0))
+        return await super().run(call, *args, **kwargs)
+
+
+class SlowToOpen(Opened):
+    """A source that every call takes a while on."""
+
+    slow_us = 150_000
+
+
 KINDS_OF_MEDIA: dict[str, Callable[[], Opened]] = {
     "long": lambda: Opened(ramp(48_000), repeats=60),
     "short": lambda: Opened(ramp(9_000)),
     "empty": lambda: Opened(ramp(1), repeats=0),
     "radio": lambda: Opened(ramp(48_000), repeats=60, is_live=True, is_seekable=False),
     "broken": lambda: Opened(ramp(48_000), breaks_at=20_000),
+    "slow": lambda: SlowToOpen(ramp(48_000), repeats=60),
     "closed": lambda: Opened(ramp(48_000), open_error=MediaOpenError("closed")),
 }
 
@@ -175,9 +195,14 @@ pauses = st.one_of(
 )
 
 
-@given(steps=st.lists(st.tuples(acts, pauses), min_size=1, max_size=12))
+@settings(max_examples=3 * settings().max_examples)
+@given(
+    steps=st.lists(st.tuples(acts, pauses), min_size=1, max_size=12),
+    settling_us=st.sampled_from([0, 1, 30_000, 300_000, 4 * SECOND]),
+    step_us=st.sampled_from([0, 1, 20_000]),
+)
 def test_whatever_is_asked_for_at_once_the_next_play_is_heard_and_nothing_is_left(
-    steps: list[tuple[tuple[str, object], tuple[str, int]]],
+    steps: list[tuple[tuple[str, object], tuple[str, int]]], settling_us: int, step_us: int
 ) -> None:
     materials: list[Opened] = []
 
@@ -211,6 +236,7 @@ def test_whatever_is_asked_for_at_once_the_next_play_is_heard_and_nothing_is_lef
     async def check() -> None:
         async with housed("ann") as house:
             Watcher(house, house.sessions["ann"])
+            house.group._render, house.group._media = SlowRunner(house.clock, step_us), SlowRunner(house.clock, 0)
             alone = asyncio.all_tasks()
             asked: list[asyncio.Task[None]] = []
             for (act, value), (unit, length) in steps:
@@ -220,16 +246,16 @@ def test_whatever_is_asked_for_at_once_the_next_play_is_heard_and_nothing_is_lef
                     await house.clock.sleep(length)
                 for _ in range(length if unit == "turns" else 0):
                     await asyncio.sleep(0)
-            await asyncio.gather(*asked)
-            await house.clock.sleep(4 * SECOND)
-            # By now it has made up its mind: it waits for nothing that will not come.
-            assert house.state() != PlaybackState.BUFFERING
-            is_open = house.sessions["ann"].stream_format is not None
-            assert is_open == (house.state() == PlaybackState.PLAYING)
+            await house.clock.sleep(settling_us)
+            if settling_us == 4 * SECOND:  # by now it has made up its mind, and waits for nothing that will not come
+                assert house.state() != PlaybackState.BUFFERING
+                is_open = house.sessions["ann"].stream_format is not None
+                assert is_open == (house.state() == PlaybackState.PLAYING)
             last = Opened(ramp(30_000, 7))
             materials.append(last)
             await house.group.play([wish(last, "last")])
             await house.clock.sleep(3 * SECOND)
+            await asyncio.gather(*asked)
             assert house.media_told()[-2:] == [("last", "started"), ("last", "ended")]
             assert house.state() == PlaybackState.IDLE
             heard = house.sent_pcm("ann")
@@ -266,11 +292,11 @@ async def test_what_was_stopped_before_it_was_heard_has_not_ended() -> None:
 async def test_a_stop_while_idle_is_of_no_consequence() -> None:
     async with housed("ann") as house:
         for _ in range(3):
-            await house.group.stop()
-            await house.group.stop(at=ServerTimeUs(house.clock.now() + SECOND))
             for refused in (house.group.pause(), house.group.resume(), house.group.seek(0)):
                 with pytest.raises(ResonateError):
                     await refused
+            await house.group.stop()
+            await house.group.stop(at=ServerTimeUs(house.clock.now() + SECOND))
             await house.group.play([wish(Material(ramp(72_000)), "music")])
             await house.clock.sleep(4 * SECOND)
             assert np.array_equal(house.sent_pcm("ann")[-72_000:], ramp(72_000))
