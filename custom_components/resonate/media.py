@@ -14,13 +14,16 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers.network import is_hass_url
 from yarl import URL
 
-from .byte_streams import StreamOpener
+from .byte_streams import SPEECH_TIMEOUT_S, StreamOpener
 from .const import DOMAIN
-from .core.media.request import MediaLocation, MediaRequest
+from .core.media.request import PATIENCE_US, MediaLocation, MediaRequest
+from .core.units import US_PER_S
 
 TTS_PATH: Final = "/api/tts_proxy/"
 HOST_PATHS: Final = ("/api/", "/local/", "/media/")
 """Paths of Home Assistant's own web server; every other one is a file."""
+SPEECH_PATIENCE_US: Final = round(SPEECH_TIMEOUT_S * US_PER_S) + PATIENCE_US
+"""Longer than its engine may be silent, which it may be before every sentence."""
 RADIO_SOURCE: Final = "media-source://radio_browser/"
 PLAYLIST_TYPES: Final = frozenset({"application/vnd.apple.mpegurl", "application/x-mpegurl", "application/dash+xml"})
 PLAYLIST_SUFFIXES: Final = frozenset({".m3u8", ".mpd"})
@@ -83,7 +86,12 @@ async def async_make_request(hass: HomeAssistant, opener: StreamOpener, order: M
         album=order.album,
         mime_type=mime_type,
         is_live=order.media_id.startswith(RADIO_SOURCE),
+        patience_us=SPEECH_PATIENCE_US if _is_speech(opener, location) else PATIENCE_US,
     )
+
+
+def _is_speech(opener: StreamOpener, location: MediaLocation) -> bool:
+    return isinstance(location, partial) and location.func == opener.open_speech
 
 
 def name_of(media_id: str) -> str | None:

@@ -104,6 +104,8 @@ class FakeClock:
     def _jump_when_idle(self, loop: asyncio.AbstractEventLoop) -> None:
         # asyncio has no public "is anything left to run": what is ready besides this very call is in `_ready`.
         ready = loop._ready  # type: ignore[attr-defined]
+        while self._timers and not self._timers[0][2].is_pending:
+            heapq.heappop(self._timers)
         if not ready:
             self._jump()
         self._is_watching = False
@@ -111,8 +113,6 @@ class FakeClock:
             self._watch(loop)
 
     def _jump(self) -> None:
-        while self._timers and not self._timers[0][2].is_pending:
-            heapq.heappop(self._timers)
         if not self._timers:
             return
         if self._timers[0][0] > self._end_us:

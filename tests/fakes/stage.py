@@ -45,7 +45,7 @@ class GatedRunner(InlineRunner):
         self._open.set()
 
     async def run[**P, R](self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        if self.held is None or getattr(call, "__self__", None) is self.held:
+        if self.held is None or any(getattr(each, "__self__", None) is self.held for each in (call, *args)):
             await self._open.wait()
         return await super().run(call, *args, **kwargs)
 
@@ -141,7 +141,7 @@ class Stage:
         self.playback.set_topology(self.topology)
 
     async def play(self, it: Item, *following: MediaRequest) -> None:
-        await it.open(self.media)
+        await it.open(self.media, self.clock)
         self.playback.play(it, following)
 
     def pcm(self, player_id: ClientId = ANN) -> Block:

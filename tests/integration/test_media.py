@@ -14,7 +14,8 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.resonate import byte_streams
-from custom_components.resonate.media import name_of
+from custom_components.resonate.byte_streams import StreamOpener
+from custom_components.resonate.media import MediaOrder, async_make_request, name_of
 
 from .fake_client import FakeClient
 from .helpers import Connect, Until, act, attribute_of, entity_of, play, state_of
@@ -395,6 +396,17 @@ async def test_speech_that_never_begins(
         await speak(hass, kitchen)
     assert caught.value.translation_domain == "resonate"
     speech.go_on.set()
+
+
+async def test_there_is_more_patience_with_speech_than_with_a_web_server(
+    hass: HomeAssistant, running: MockConfigEntry, speech: SlowSpeech
+) -> None:
+    stream = tts.async_create_stream(hass, "tts.slow")
+    patience = []
+    for media_id in (f"media-source://tts/-stream-/{stream.token}", "http://192.0.2.1/song.mp3"):
+        order = MediaOrder(media_id=media_id, media_type="music", entity_id="media_player.kitchen")
+        patience.append((await async_make_request(hass, StreamOpener(hass), order)).patience_us)
+    assert patience == [45_000_000, 15_000_000]
 
 
 async def test_the_answer_of_a_pipeline(

@@ -251,7 +251,7 @@ async def test_a_feed_that_hangs_costs_the_others_half_a_second_at_most_and_clos
         assert isinstance(stage.media, GatedRunner)
         two(stage)
         it = Item(brings(main, {NIGHT: night}, bob_hears(NIGHT)))
-        await it.open(stage.media)
+        await it.open(stage.media, stage.clock)
         stage.media.shut(night)
         began = stage.clock.now()
         stage.playback.play(it, [])

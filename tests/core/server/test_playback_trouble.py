@@ -24,7 +24,7 @@ async def test_a_medium_that_comes_during_the_last_step_is_heard() -> None:
     async with staged() as stage:
         await stage.play(item(Material(ramp(10_000)), "old"))
         new = item(Material(ramp(20_000, 7)), "new")
-        await new.open(stage.media)
+        await new.open(stage.media, stage.clock)
         run = stage.render.run
 
         async def last_step(call, *args):  # type: ignore[no-untyped-def]
@@ -64,7 +64,7 @@ async def test_what_plays_goes_on_as_long_as_what_comes_hesitates() -> None:
         await stage.play(item(old, "old"))
         await stage.clock.sleep(SECOND)
         new = item(slow, "new")
-        await new.open(stage.media)
+        await new.open(stage.media, stage.clock)
         stage.media.shut(slow)
         stage.playback.play(new, ())
         await stage.clock.sleep(20 * SECOND)

@@ -172,7 +172,7 @@ async def test_once_it_is_over_a_push_says_so_and_it_cannot_be_played_again() ->
         with pytest.raises(MediaError, match="any more"):
             await pushing
         with pytest.raises(MediaOpenError):
-            await Item(session.request).open(stage.media)
+            await Item(session.request).open(stage.media, stage.clock)
     ended = PushSession(S16)
     ended.end()
     with pytest.raises(MediaError):

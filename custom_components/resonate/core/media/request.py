@@ -3,9 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
+from ..units import US_PER_S
 from .media_stream import MediaStream
+
+PATIENCE_US: Final = 15 * US_PER_S
+"""Longer than servers may be silent (10 s), so that what is told of a silent one is that."""
 
 
 class ByteStream(Protocol):
@@ -42,3 +46,5 @@ class MediaRequest:
     """A source at the live edge: it cannot be read ahead, nor sought."""
     start_us: int = 0
     """Position in the medium to begin at."""
+    patience_us: int = PATIENCE_US
+    """How long it may take to open it, and then each time until there is any more audio."""

@@ -60,7 +60,7 @@ class Source(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of everything; a waiting call returns or raises soon."""
+        """Let go of everything, waiting for nothing; a waiting call returns or raises soon. Any thread, any loop."""
         ...
 
 

@@ -156,7 +156,7 @@ class ResonateGroup:
         number = self._request_number
         item = Item(requests[0])
         try:
-            info = await item.open(self._media)
+            info = await item.open(self._media, self._clock)
         except MediaError as err:
             self._herald.failed(item, err)
             raise

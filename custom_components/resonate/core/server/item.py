@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from ..channel import FeedId
+from ..clock import Clock
 from ..errors import MediaError
 from ..formats import StreamFormat
 from ..media.media_stream import FeedChoice
@@ -28,7 +29,11 @@ class Item:
         self.request = request
         self._stream = open_stream(request)
         can_be_made_again = request.stream is None and not isinstance(request.location, Path | bytes)
-        self.main = Access(self._stream.main, make_again=self._main_again if can_be_made_again else None)
+        self.main = Access(
+            self._stream.main,
+            make_again=self._main_again if can_be_made_again else None,
+            patience_us=request.patience_us,
+        )
         self.error: MediaError | None = None
         """Why it could not be played, or not to its end."""
         self.track_id: TrackId | None = None
@@ -57,9 +62,9 @@ class Item:
         """Whether it gives no faster than it is heard, as far as is known."""
         return self.request.is_live if self.info is None else self.info.is_live
 
-    async def open(self, media: Runner) -> SourceInfo:
+    async def open(self, media: Runner, clock: Clock) -> SourceInfo:
         """Open the medium. Raises MediaError, and lets go of it then."""
-        return await self.main.open(media)
+        return await self.main.open(media, clock)
 
     def anew(self, closed: asyncio.Task[None]) -> Item:
         """Return the same medium once more; nothing of it is opened before this one is `closed`."""
@@ -92,7 +97,7 @@ class Item:
     def access(self, feed: FeedId) -> Access:
         """Return the way to one of the sources that it brings beside the main one."""
         if feed not in self._accesses:
-            self._accesses[feed] = Access(self._stream.feeds[feed])
+            self._accesses[feed] = Access(self._stream.feeds[feed], patience_us=self.request.patience_us)
         return self._accesses[feed]
 
     def give_up(self, feed: FeedId) -> None:

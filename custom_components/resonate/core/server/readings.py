@@ -7,9 +7,11 @@ import logging
 
 from ..clock import Clock
 from ..errors import MediaDecodeError, MediaError, MediaOpenError
+from ..media.request import PATIENCE_US
 from ..media.source import Source, SourceInfo
 from ..step import TrackInput
 from ..units import TrackId
+from .limited import LimitedRunner
 from .reader import Reader
 from .reconnecting import read_on
 from .runner import Runner
@@ -20,14 +22,20 @@ _LOGGER = logging.getLogger(__name__)
 class Access:
     """A source and how far it has been taken: what touches it goes through the media pool, one call at a time."""
 
-    def __init__(self, source: Source, *, make_again: Callable[[], Source] | None = None) -> None:
-        """Open nothing yet. `make_again` gives the source anew, should it be live and break off; None: it cannot be."""
+    def __init__(
+        self, source: Source, *, make_again: Callable[[], Source] | None = None, patience_us: int = PATIENCE_US
+    ) -> None:
+        """Open nothing yet. `make_again` gives the source anew, should it be live and break off; None: it cannot be.
+
+        `patience_us` is how long each call on the source may take.
+        """
         self.source = source
         self.info: SourceInfo | None = None
         """None until it is open."""
         self.reading: asyncio.Task[None] | None = None
         """The latest."""
         self._make_again = make_again
+        self._patience_us = patience_us
         self._is_started = False
         self._is_closed = False
 
@@ -36,14 +44,18 @@ class Access:
         """Whether it is worth opening again when it has ended or broken."""
         return self._make_again is not None and self.info is not None and self.info.is_live
 
-    async def open(self, media: Runner) -> SourceInfo:
+    async def open(self, media: Runner, clock: Clock) -> SourceInfo:
         """Open it. Raises MediaError, and lets go of it then."""
         try:
-            self.info = await media.run(self.source.open)
+            self.info = await self._limited(media, clock, MediaOpenError).run(self.source.open)
         except BaseException:
             await media.run(self.source.close)
             raise
         return self.info
+
+    def for_reading(self, media: Runner, clock: Clock) -> Runner:
+        """Return what to read it by, so that no call takes longer than there is patience."""
+        return self._limited(media, clock, MediaDecodeError)
 
     async def go_to(self, media: Runner, mix_rate: int, position_us: int) -> None:
         """Have it be read from a position on. Raises MediaError where that cannot be."""
@@ -53,15 +65,16 @@ class Access:
             self._is_started = True
             await media.run(self.source.start, mix_rate, position_us)
 
-    async def open_again(self, media: Runner, mix_rate: int) -> Source:
+    async def open_again(self, media: Runner, clock: Clock, mix_rate: int) -> Source:
         """Return it opened anew and ready to be read, as it is now. Raises MediaError."""
         assert self._make_again is not None
         await media.run(self.source.close)
         if self._is_closed:
             raise MediaOpenError("let go of meanwhile")
         self.source = self._make_again()
-        await media.run(self.source.open)
-        await media.run(self.source.start, mix_rate, 0)
+        limited = self._limited(media, clock, MediaOpenError)
+        await limited.run(self.source.open)
+        await limited.run(self.source.start, mix_rate, 0)
         return self.source
 
     async def close(self, media: Runner) -> None:
@@ -72,6 +85,9 @@ class Access:
             await asyncio.wait([self.reading])
             if self.can_come_back:  # it may have been on its way back
                 await self._close_source(media)
+
+    def _limited(self, media: Runner, clock: Clock, error: type[MediaError]) -> Runner:
+        return LimitedRunner(media, clock=clock, limit_us=self._patience_us, source=lambda: self.source, error=error)
 
     async def _close_source(self, media: Runner) -> None:
         try:
@@ -109,15 +125,16 @@ class Readings:
         `done` is told when all was read, or why not, unless it was stopped before.
         """
         track_id = TrackId(next(self._track_ids))
+        media = access.for_reading(self._media, self._clock)
         reader = Reader(
             access.source,
             mix_rate=self._mix_rate,
-            media=self._media,
+            media=media,
             on_data=lambda: self._on_data(track_id),
             wait_for_turn=self._wait_for_turn,
         )
         self._readers[track_id] = reader
-        access.reading = self._spawn(self._read(access, reader, position_us, access.reading, done))
+        access.reading = self._spawn(self._read(access, reader, media, position_us, access.reading, done))
         return track_id
 
     def has_news(self, track_id: TrackId) -> bool:
@@ -147,6 +164,7 @@ class Readings:
         self,
         access: Access,
         reader: Reader,
+        media: Runner,
         position_us: int,
         before: asyncio.Task[None] | None,
         done: Callable[[MediaError | None], None],
@@ -156,8 +174,8 @@ class Readings:
             await asyncio.wait([before])
         try:
             if access.info is None:
-                await access.open(self._media)
-            await access.go_to(self._media, self._mix_rate, position_us)
+                await access.open(self._media, self._clock)
+            await access.go_to(media, self._mix_rate, position_us)
             await read_on(access, reader, mix_rate=self._mix_rate, clock=self._clock, media=self._media)
         except MediaError as err:
             error = err

@@ -28,7 +28,7 @@ class Reopenable(Protocol):
         """Whether that is worth trying."""
         ...
 
-    async def open_again(self, media: Runner, mix_rate: int) -> Source:
+    async def open_again(self, media: Runner, clock: Clock, mix_rate: int) -> Source:
         """Return the source, ready to be read. Raises MediaError."""
         ...
 
@@ -40,7 +40,7 @@ async def read_on(access: Reopenable, reader: Reader, *, mix_rate: int, clock: C
     """
 
     async def go_on() -> None:
-        await reader.go_on_with(await access.open_again(media, mix_rate))
+        await reader.go_on_with(await access.open_again(media, clock, mix_rate))
 
     error = await _error_of(reader.run())
     wait_us, give_up_at, read_count = FIRST_WAIT_US, ServerTimeUs(clock.now() + GIVE_UP_US), reader.read_count
