@@ -628,6 +628,18 @@ def test_a_chain_whose_format_changes_says_what_each_of_its_links_is() -> None:
     assert told == [(0, Tags("One")), (48_000, Tags("Two"))]
 
 
+@pytest.mark.parametrize(("codec", "container"), [("libmp3lame", "mp3"), ("aac", "adts")])
+def test_tags_in_front_of_a_stream(codec: str, container: str) -> None:
+    audio = encode(tones(48_000), codec, container, container_options=RAW_MP3 if container == "mp3" else {})
+    texts = b"".join(
+        name + bytes([0, 0, 0, len(text) + 1]) + b"\0\0\x03" + text
+        for name, text in ((b"TIT2", b"One"), (b"TPE1", b"Band"))
+    )
+    tag = b"ID3\x04\0\0\0\0\0" + bytes([len(texts)]) + texts
+    told = tagged(read_all(opened(lambda: PiecewiseStream(tag + audio))))
+    assert told == [(0, Tags("One", "Band"))]
+
+
 def test_a_large_cover_in_front_of_a_stream() -> None:
     data = streamed("mp3 without a header")
     with_cover = id3_with_cover(300_000) + data[data.index(b"\xff\xfb") :]
