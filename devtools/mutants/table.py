@@ -241,6 +241,14 @@ MUTANTS: Final = (
         "test_renderer_stalls.py::test_a_live_source_that_trickles_shifts_once_and_has_something_in_hand_then",
     ),
     _fault(
+        "a wake-up for what is over",
+        "renderer.py",
+        "            _if_later(self._replace_at(), now),\n",
+        "            self._replace_at(),\n",
+        "test_renderer_trouble.py"
+        "::test_a_scheduled_replacement_without_data_at_its_time_is_waited_for_without_turning_in_circles",
+    ),
+    _fault(
         "batches are not paced",
         "stream/player_buffer.py",
         "if paced_until > now * PACE + BURST_US or self.held_bytes",

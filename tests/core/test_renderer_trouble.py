@@ -618,3 +618,17 @@ def test_history_is_kept_for_a_second_and_no_longer() -> None:
     assert kept_us <= KEPT_US + 2 * SECOND + SECOND + 2 * 500_000
     for pipeline in rig.renderer._streamer.pipelines.values():
         assert sum(chunk.duration_us for chunk in pipeline.chunks) <= 2_100_000
+
+
+def test_a_scheduled_replacement_without_data_at_its_time_is_waited_for_without_turning_in_circles() -> None:
+    rig = playing(3)
+    track_id = rig.add(noise(48_000, seed=7), replaces=True)
+    rig.material[track_id].is_held = True
+    rig.tell(Run(start_at=ServerTimeUs(rig.now + 500_000)))
+    steps = rig.step_count
+    rig.run(5 * SECOND)
+    assert rig.step_count - steps < 60
+    assert rig.heard["a"].chunks[-1].end > rig.now + SECOND  # what plays goes on
+    rig.material[track_id].is_held = False
+    rig.run(3 * SECOND)
+    assert np.array_equal(rig.heard["a"].pcm()[:48_000], noise(48_000, seed=7))

@@ -111,7 +111,8 @@ class Renderer:
         spare_us = self._spare_us(now)
         self._begin(now)
         if self._timeline is None:
-            wake_at = min((at for at in (self._halt_at, self._patient_until) if at is not None), default=None)
+            instants = (self._halt_at, _if_later(self._patient_until, now))
+            wake_at = min((at for at in instants if at is not None), default=None)
         else:
             wake_at = self._advance(self._timeline, now)
         is_finished = self._is_closed and not self._line.tracks and self._lineup.coming is None
@@ -306,8 +307,8 @@ class Renderer:
             self._waiting_at(timeline),
             self._telling.next_at(self._line, timeline),
             self._halt_at,
-            self._replace_at(),
-            self._patient_until,
+            _if_later(self._replace_at(), now),
+            _if_later(self._patient_until, now),
         )
         return min((at for at in instants if at is not None), default=None)
 
@@ -419,3 +420,8 @@ class Renderer:
             if before is not None and not output.end:
                 output = replace(output, end=before.end, clear=before.clear)
             self._outputs[player_id] = output
+
+
+def _if_later(at: ServerTimeUs | None, now: ServerTimeUs) -> ServerTimeUs | None:
+    """Return an instant that is still to come: after it only data helps, and to be called again at once does not."""
+    return None if at is None or at <= now else at
