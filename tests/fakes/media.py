@@ -97,6 +97,16 @@ def pictures() -> bytes:
     return file.getvalue()
 
 
+def id3(title: str, artist: str | None = None) -> bytes:
+    """Return an ID3v2.4 tag of less than 128 bytes."""
+    texts = b""
+    for name, text in ((b"TIT2", title), (b"TPE1", artist)):
+        if text is not None:
+            raw = b"\x03" + text.encode()
+            texts += name + bytes([0, 0, 0, len(raw)]) + b"\0\0" + raw
+    return b"ID3\x04\0\0\0\0\0" + bytes([len(texts)]) + texts
+
+
 def id3_with_cover(picture_bytes: int) -> bytes:
     """Return an ID3 tag that holds a picture, to go in front of a stream (ID3v2.3, 3.1 and 4.15)."""
     body = b"\0image/jpeg\0\x03\0\xff\xd8" + bytes(picture_bytes)

@@ -6,6 +6,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from ..errors import MediaDecodeError, MediaError
 from .icy import IcyFilter, Station, TagsAt
+from .id3 import Id3Scanner
 from .request import ByteStream
 from .tags import Tags
 
@@ -51,6 +52,8 @@ class ByteInput:
         """Bytes given so far, in all."""
         interval = None if self.station is None else self.station.tag_interval
         self._icy = None if interval is None else IcyFilter(interval)
+        # What can be sought is a file: FFmpeg reads its tags, and positions would not be those of what was received.
+        self._id3 = None if isinstance(stream, SeekableByteStream) else Id3Scanner()
         self._tags: deque[TagsAt] = deque()
         self._stream = stream
         self._rest = b""
@@ -128,12 +131,13 @@ class ByteInput:
 
     def _receive(self, byte_count: int) -> bytes:
         while data := self._fetch(byte_count):
-            if self._icy is None:
+            if self._icy is not None:
+                data, tags = self._icy.feed(data)
+                self._tags += tags
+            if self._id3 is not None:
+                self._tags += self._id3.feed(data)
+            if data:
                 return data
-            parts = self._icy.feed(data)
-            self._tags += parts.tags
-            if parts.audio:
-                return parts.audio
         return b""
 
     def _fetch(self, byte_count: int) -> bytes:
