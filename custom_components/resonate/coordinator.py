@@ -145,6 +145,9 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         if self.data.devices[device_id].client is not None:
             await self.bridge.async_ask(lambda server: server.forget(client_id))
         self.devices.async_forget(device_id)
+        # The core's news of it may have come already, while the device was still known.
+        rest = {other: view for other, view in self.data.devices.items() if other != device_id}
+        self.async_set_updated_data(replace(self.data, devices=rest))
 
     # What entities ask for
 

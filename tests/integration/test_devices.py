@@ -184,6 +184,20 @@ async def test_only_what_is_away_can_be_removed(
     await until(lambda: state_of(hass, kitchen) == "idle")
 
 
+async def test_one_that_is_forgotten_is_gone_though_the_news_of_it_came_first(
+    hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until
+) -> None:
+    kitchen = await connect("kitchen")
+    coordinator = running.runtime_data
+    (device_id,) = coordinator.data.devices
+    await kitchen.close()
+    await until(lambda: state_of(hass, kitchen) == "unavailable")
+    await coordinator.bridge.async_ask(lambda server: server.forget(kitchen.client_id))
+    await until(lambda: coordinator.data.devices[device_id].client is None)
+    await coordinator.async_forget(device_id)
+    assert coordinator.data.devices == {}
+
+
 @pytest.mark.parametrize("way", ["unknown_device", "comes_back"])
 async def test_removing_what_the_core_knows_otherwise(
     hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until, way: str
