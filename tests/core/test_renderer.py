@@ -456,3 +456,17 @@ def test_a_medium_that_follows_says_what_it_is_as_it_begins() -> None:
     assert tagged(rig) == [("A", began), ("B", began + 47_999 * SECOND // 48_000), ("C", began + SECOND)]
     kinds = [type(event) for event in rig.events]
     assert kinds == [TrackStarted, TrackTagged, TrackTagged, TrackEnded, TrackStarted, TrackTagged, TrackEnded]
+
+
+def test_one_pipeline_catches_up_in_longer_steps_than_many() -> None:
+    def steps_to_fill(formats: list[StreamFormat]) -> int:
+        rig = Rig()
+        rig.set_players({f"p{number}": player(it) for number, it in enumerate(formats)})
+        rig.add(noise(480_000), replaces=True)
+        rig.tell(Run())
+        rig.run(100_000)
+        return rig.step_count
+
+    few, many = steps_to_fill([PCM_48]), steps_to_fill([PCM_48, PCM_44, FLAC_48, OPUS_48])
+    assert few < 7
+    assert many >= 10

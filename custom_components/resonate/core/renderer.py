@@ -30,7 +30,10 @@ from .telling import Telling
 from .units import US_PER_S, ClientId, ServerTimeUs, TrackId, us_to_frames
 
 MOST_PER_STEP_US: Final = 200_000
-"""Longer steps would keep the interpreter from the loops' threads for too long at a time."""
+"""Longer steps would keep the interpreter from the loops' threads for too long at a time,"""
+FEW_PIPELINES: Final = 4
+"""unless there are fewer pipelines than this: one alone catches up in steps four times as long. Fewer hops, and no step
+longer than one of four pipelines."""
 FIRST_STEP_US: Final = 50_000
 """Shorter at a start or a seek: what is heard first is to leave first."""
 PREBUFFER_US: Final = 200_000
@@ -60,7 +63,7 @@ class Renderer:
         """`mix_rate` stays for the whole playing."""
         self.mix_rate = mix_rate
         self._policy = policy
-        self._most_frames = us_to_frames(MOST_PER_STEP_US, mix_rate)
+        self._least_most_frames = us_to_frames(MOST_PER_STEP_US, mix_rate)
         self._first_frames = us_to_frames(FIRST_STEP_US, mix_rate)
         self._batch_frames = us_to_frames(BATCH_US, mix_rate)
         self._prebuffer_frames = us_to_frames(PREBUFFER_US, mix_rate)
@@ -131,6 +134,11 @@ class Renderer:
             work=self._streamer.work,
             held_bytes=self._streamer.held_bytes(now),
         )
+
+    @property
+    def _most_frames(self) -> int:
+        """How far a step may bring pipelines."""
+        return self._least_most_frames * max(1, FEW_PIPELINES // max(1, len(self._streamer.pipelines)))
 
     # Commands
 

@@ -532,7 +532,7 @@ async def test_one_that_is_used_by_something_else_is_left_alone_until_it_is_back
     async with housed("ann", "bob") as house:
         bob, session = house.group.members[ClientId("bob")], house.sessions["bob"]
         await house.group.play([wish(Material(ramp(48_000), repeats=60))])
-        await house.clock.sleep(2 * SECOND)
+        await house.clock.sleep(2 * SECOND + 7_000)  # not while a step runs
         session.state = ClientState(is_available=False)
         house.group.client_changed(bob)
         before = len(session.outputs)

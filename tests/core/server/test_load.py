@@ -78,8 +78,9 @@ def test_what_is_usual_is_not_too_little_under_any_policy(horizon_us: int) -> No
 
 
 async def test_a_machine_that_becomes_too_slow_is_told_before_anything_is_late_and_once(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("core.renderer.FEW_PIPELINES", 1)  # steps cost here what they cost, however long
     async with housed("ann") as house:
         slow = OneThread(house.clock, 1_000)
         house.group._render = slow
