@@ -5,9 +5,6 @@ from contextlib import asynccontextmanager
 
 from core.events import Event
 from core.formats import StreamFormat
-from core.media.media_stream import MediaStream
-from core.media.request import MediaRequest
-from core.media.source import Source
 from core.server.server import ResonateServer
 from core.server.settings import ServerSettings
 from core.server.snapshot import GroupSnapshot, ServerSnapshot
@@ -18,26 +15,24 @@ from tests.fakes.rig import PCM_48
 from tests.fakes.stage import GatedRunner
 
 
-def media(source: Source, name: str = "music", **values: object) -> MediaRequest:
-    """Return a request for a source."""
-    return MediaRequest(media_id=name, stream=MediaStream(main=source), **values)  # type: ignore[arg-type]
-
-
 class Home:
     """A server, its clients by their ids, and what it told."""
 
-    def __init__(self, media: GatedRunner | None = None) -> None:
-        self.clock = FakeClock()
+    def __init__(self, clock: FakeClock | None = None, *, media: GatedRunner | None = None) -> None:
+        self.clock = clock or FakeClock()
         self.render = GatedRunner()
         self.media = media or GatedRunner()
         settings = ServerSettings(server_id="s" * 43, name="Home")
         self.server = ResonateServer(settings, clock=self.clock, render=self.render, media=self.media)
         self.clients: dict[str, MemoryClient] = {}
         self.events: list[Event] = []
-        self.server.subscribe(self._hear)
+        self.pictures: list[ServerSnapshot] = []
+        self.unsubscribe = self.server.subscribe(self._hear)
 
     def _hear(self, what: Event | ServerSnapshot) -> None:
-        if not isinstance(what, ServerSnapshot):
+        if isinstance(what, ServerSnapshot):
+            self.pictures.append(what)
+        else:
             self.events.append(what)
 
     async def join(
@@ -64,10 +59,16 @@ class Home:
     def group(self, name: str) -> GroupSnapshot:
         return self.server.snapshot.groups[GroupId(name)]
 
+    def group_of(self, client_id: ClientId) -> GroupId:
+        return self.server.snapshot.clients[client_id].group_id
+
+    def lag_us(self) -> int | None:
+        return self.server.statistics.loop_lag_us
+
 
 @asynccontextmanager
 async def at_home(media: GatedRunner | None = None) -> AsyncIterator[Home]:
-    home = Home(media)
+    home = Home(media=media)
     try:
         yield home
     finally:  # else what is held would keep the loop from ending, and nobody would see why a test failed

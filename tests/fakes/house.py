@@ -9,6 +9,7 @@ from core.events import Event, MediumChanged
 from core.formats import Block, StreamFormat
 from core.media.media_stream import MediaStream
 from core.media.request import MediaRequest
+from core.media.source import Source
 from core.server.client import Client
 from core.server.group import ResonateGroup
 from core.server.snapshot import PlaybackState
@@ -17,14 +18,14 @@ from core.units import ClientId, GroupId
 from tests.fakes.clock import FakeClock
 from tests.fakes.rig import PCM_48
 from tests.fakes.session import FakeSession, hello
-from tests.fakes.stage import GatedRunner, Material
+from tests.fakes.stage import GatedRunner
 
 LEAD_US = 250_000
 
 
-def wish(material: Material, name: str = "music", **values: object) -> MediaRequest:
-    """Return a request for a material."""
-    return MediaRequest(media_id=name, stream=MediaStream(main=material), **values)  # type: ignore[arg-type]
+def wish(source: Source, name: str = "music", **values: object) -> MediaRequest:
+    """Return a request for a source."""
+    return MediaRequest(media_id=name, stream=MediaStream(main=source), **values)  # type: ignore[arg-type]
 
 
 class House:

@@ -21,7 +21,8 @@ from core.server.transport import make_frame
 from core.stream.chunk import Batch, Chunk
 from core.units import GroupId
 from tests.fakes.client import MemoryClient
-from tests.fakes.home import Home, at_home, media
+from tests.fakes.home import Home, at_home
+from tests.fakes.house import wish
 from tests.fakes.rig import FLAC_44, FLAC_48, OPUS_48, PCM_44, PCM_48, noise
 from tests.fakes.seams import watched_libraries
 from tests.fakes.stage import Material
@@ -91,7 +92,7 @@ async def settle(
     for name, stream_format in zip(names, formats, strict=True):
         await home.join(name, stream_format, capacity_bytes=capacity_bytes)
     group_id = await home.gather(group, *names)
-    await home.server.play(group_id, [media(music())])
+    await home.server.play(group_id, [wish(music())])
     await home.pass_s(5)
     return group_id
 
@@ -213,7 +214,7 @@ async def test_no_encoder_is_left_open_once_nobody_is_played_to(how: str) -> Non
             assert seams.resamplers
             match how:
                 case "end":
-                    await home.server.play(group_id, [media(Material(noise(48_000)))])
+                    await home.server.play(group_id, [wish(Material(noise(48_000)))])
                     await home.pass_s(3)
                 case "pause":
                     await home.server.pause(group_id)
@@ -299,7 +300,7 @@ async def test_players_that_we_dialled_share_their_frames_too() -> None:
             for at in range(6):
                 await home.join(f"g{at}", FLAC_48, is_masking=at % 2 == 0)
             group_id = await home.gather("g", *home.clients)
-            await home.server.play(group_id, [media(music())])
+            await home.server.play(group_id, [wish(music())])
             await home.pass_s(WINDOW_S)
             first, *others = chunks.values()
             assert all([chunk.data for chunk in other] == [chunk.data for chunk in first] for other in others)

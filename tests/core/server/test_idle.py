@@ -14,7 +14,8 @@ from core.server.watch import PING_AFTER_US
 from core.units import US_PER_S, ClientId, GroupId
 from tests.fakes.client import MemoryClient
 from tests.fakes.clock import FakeClock
-from tests.fakes.home import Home, at_home, media
+from tests.fakes.home import Home, at_home
+from tests.fakes.house import wish
 from tests.fakes.rig import FLAC_44, FLAC_48, OPUS_48, PCM_48, noise, ramp
 from tests.fakes.runner import InlineRunner
 from tests.fakes.stage import Material
@@ -94,12 +95,12 @@ async def test_those_who_are_silent_are_pinged_and_that_is_all() -> None:
 
 
 async def end(home: Home, group_id: GroupId) -> None:
-    await home.server.play(group_id, [media(Material(noise(48_000))), media(Material(noise(4_800)), "second")])
+    await home.server.play(group_id, [wish(Material(noise(48_000))), wish(Material(noise(4_800)), "second")])
     await home.pass_s(3)
 
 
 async def stop(home: Home, group_id: GroupId) -> None:
-    await home.server.play(group_id, [media(Material(noise(48_000), repeats=60))])
+    await home.server.play(group_id, [wish(Material(noise(48_000), repeats=60))])
     await home.pass_s(3)
     await home.server.stop(group_id)
 
@@ -112,26 +113,26 @@ async def stop_while_paused(home: Home, group_id: GroupId) -> None:
 
 async def stop_before_the_start(home: Home, group_id: GroupId) -> None:
     start_at = home.clock.now() + 600 * US_PER_S
-    await home.server.play(group_id, [media(Material(noise(48_000)))], start_at=start_at)  # type: ignore[arg-type]
+    await home.server.play(group_id, [wish(Material(noise(48_000)))], start_at=start_at)  # type: ignore[arg-type]
     await home.pass_s(3)
     await home.server.stop(group_id)
 
 
 async def stop_with_an_appointment(home: Home, group_id: GroupId) -> None:
-    await home.server.play(group_id, [media(Material(noise(48_000), repeats=60))])
+    await home.server.play(group_id, [wish(Material(noise(48_000), repeats=60))])
     await home.pass_s(3)
     await home.server.stop(group_id, at=home.clock.now() + 600 * US_PER_S)  # type: ignore[arg-type]
     await home.server.stop(group_id)
 
 
 async def pause(home: Home, group_id: GroupId) -> None:
-    await home.server.play(group_id, [media(Material(noise(48_000), repeats=60))])
+    await home.server.play(group_id, [wish(Material(noise(48_000), repeats=60))])
     await home.pass_s(3)
     await home.server.pause(group_id)
 
 
 async def pause_a_radio(home: Home, group_id: GroupId) -> None:
-    await home.server.play(group_id, [media(Material(noise(48_000), repeats=60, is_live=True))])
+    await home.server.play(group_id, [wish(Material(noise(48_000), repeats=60, is_live=True))])
     await home.pass_s(3)
     await home.server.pause(group_id)
 
@@ -142,7 +143,7 @@ async def seek_while_paused(home: Home, group_id: GroupId) -> None:
 
 
 async def break_off(home: Home, group_id: GroupId) -> None:
-    await home.server.play(group_id, [media(Material(noise(48_000), repeats=60, breaks_at=48_000))])
+    await home.server.play(group_id, [wish(Material(noise(48_000), repeats=60, breaks_at=48_000))])
     await home.pass_s(3)
 
 
@@ -182,7 +183,7 @@ async def test_a_pause_of_an_hour_reads_no_further_than_there_is_room() -> None:
     async with at_home() as home:
         group_id = await settled(home)
         material = Material(ramp(48_000), repeats=10_000)
-        await home.server.play(group_id, [media(material)])
+        await home.server.play(group_id, [wish(material)])
         await home.pass_s(3)
         await home.server.pause(group_id)
         await home.pass_s(HOUR_S)
@@ -194,7 +195,7 @@ async def test_one_that_plays_wakes_nobody_else() -> None:
     async with at_home() as home:
         group_id = await settled(home)
         alone = home.clients["alone"].transport
-        await home.server.play(group_id, [media(Material(noise(48_000), repeats=600))])
+        await home.server.play(group_id, [wish(Material(noise(48_000), repeats=600))])
         await home.pass_s(1)
         writes = len(alone.writes)
         await home.pass_s(40)

@@ -23,11 +23,11 @@ from core.stream.pipeline import Pipeline
 from core.units import US_PER_S, ClientId, ServerTimeUs
 from tests.fakes.client import MemoryClient
 from tests.fakes.clock import FakeClock
+from tests.fakes.home import Home
 from tests.fakes.house import House, housed, wish
 from tests.fakes.hum import hum
 from tests.fakes.rig import FLAC_48, OPUS_48, PCM_44, PCM_48, noise
 from tests.fakes.stage import Material
-from tests.fakes.whole_house import WholeHouse
 
 ANN = ClientId("ann")
 CID = ClientId("cid")
@@ -194,12 +194,12 @@ async def test_what_is_left_to_be_changed_ends_with_the_playing() -> None:
 # Who misbehaves on the wire
 
 
-type Mischief = Callable[[WholeHouse], Awaitable[None]]
+type Mischief = Callable[[Home], Awaitable[None]]
 
 
 async def live(clock: FakeClock, mischief: Mischief | None = None) -> Heard:
     """Play to Ann and Cid for a while and let somebody else in, or not; return what they are sent."""
-    house = WholeHouse(clock)
+    house = Home(clock)
     ann = await house.join("ann")
     cid = await house.join("cid", stream_format=FLAC_48)
     await house.server.move(CID, house.group_of(ANN))
@@ -226,7 +226,7 @@ def quiet() -> Heard:
     return asyncio.run(alone())
 
 
-async def join(house: WholeHouse, **changes: object) -> MemoryClient:
+async def join(house: Home, **changes: object) -> MemoryClient:
     """Let Bob in and into the others' group; he may be turned away."""
     bob = await house.join(BOB, **changes)  # type: ignore[arg-type]
     if BOB in house.server.snapshot.clients:
@@ -250,7 +250,7 @@ def support(capacity: object, *formats: StreamFormat) -> dict[str, object]:
 
 @pytest.mark.parametrize("capacity", [0, -1, "much", None, 0.5])
 async def test_a_buffer_that_cannot_be_is_a_broken_rule(quiet: Heard, capacity: object) -> None:
-    async def come(house: WholeHouse) -> None:
+    async def come(house: Home) -> None:
         bob = await join(house, **support(capacity))
         assert bob.kinds == []
         assert bob.transport.closed_with == (CloseCode.PROTOCOL_ERROR, "")
@@ -263,7 +263,7 @@ async def test_a_buffer_that_cannot_be_is_a_broken_rule(quiet: Heard, capacity: 
 async def test_a_buffer_too_small_for_any_format_is_said_and_costs_nothing(
     quiet: Heard, capacity: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def come(house: WholeHouse) -> None:
+    async def come(house: Home) -> None:
         bob = await join(house, **support(capacity))
         await house.pass_s(3)
         assert bob.audio == []
@@ -277,7 +277,7 @@ async def test_a_buffer_too_small_for_any_format_is_said_and_costs_nothing(
 
 
 async def test_a_buffer_too_small_for_the_best_format_is_filled_with_another(quiet: Heard) -> None:
-    async def come(house: WholeHouse) -> None:
+    async def come(house: Home) -> None:
         bob = await join(house, **support(6_000, PCM_48, OPUS_48))
         await house.pass_s(3)
         assert [start["player"]["codec"] for start in bob.got("stream/start")] == ["opus"]
@@ -290,7 +290,7 @@ async def test_a_buffer_too_small_for_the_best_format_is_filled_with_another(qui
 
 @pytest.mark.parametrize("capacity", [2**31 - 1, 2**53, 10**30])
 async def test_a_buffer_without_end_is_filled_no_further_than_any(quiet: Heard, capacity: int) -> None:
-    async def come(house: WholeHouse) -> None:
+    async def come(house: Home) -> None:
         bob = await join(house, **support(capacity))
         await house.pass_s(3)
         assert 1_500_000 < bob.audio[-1][0] - house.clock.now() < 2_500_000
@@ -299,7 +299,7 @@ async def test_a_buffer_without_end_is_filled_no_further_than_any(quiet: Heard, 
 
 
 async def test_questions_that_come_at_once_are_answered_and_others_have_their_turns(quiet: Heard) -> None:
-    async def ask(house: WholeHouse) -> None:
+    async def ask(house: Home) -> None:
         bob = await join(house)
         await house.pass_s(3)
         before = len(bob.got("server/time"))
@@ -317,7 +317,7 @@ async def test_questions_that_come_at_once_are_answered_and_others_have_their_tu
 
 
 async def test_a_thousand_questions_at_once_end_the_session(quiet: Heard) -> None:
-    async def ask(house: WholeHouse) -> None:
+    async def ask(house: Home) -> None:
         bob = await join(house)
         for index in range(1_000):
             bob.say("client/time", {"client_transmitted": index})
@@ -329,7 +329,7 @@ async def test_a_thousand_questions_at_once_end_the_session(quiet: Heard) -> Non
 
 
 async def test_one_that_reconnects_all_the_time_costs_others_nothing_and_leaves_nothing(quiet: Heard) -> None:
-    async def reconnect(house: WholeHouse) -> None:
+    async def reconnect(house: Home) -> None:
         await join(house, stream_format=OPUS_48)
         await house.pass_s(1)
         task_count, kept = len(asyncio.all_tasks()), count_alive()
@@ -360,7 +360,7 @@ def count_alive() -> Counter[str]:
 
 
 async def test_one_that_is_out_of_step_or_used_otherwise_is_heard_again_when_it_is_well(quiet: Heard) -> None:
-    async def suffer(house: WholeHouse) -> None:
+    async def suffer(house: Home) -> None:
         bob = await join(house)
         await house.pass_s(2)
         bob.say("client/state", {"state": "error"})
@@ -388,7 +388,7 @@ async def test_one_that_takes_a_little_now_and_then_is_let_go_when_too_much_wait
 ) -> None:
     monkeypatch.setattr("core.server.outbox.MAX_QUEUED_US", 5 * US_PER_S)
 
-    async def trickle(house: WholeHouse) -> None:
+    async def trickle(house: Home) -> None:
         bob = await join(house)
         await house.pass_s(1)
         bob.transport.is_stuck = True

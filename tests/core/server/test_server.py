@@ -19,8 +19,8 @@ from core.server.snapshot import PlaybackState, ServerSnapshot
 from core.server.transport import Transport
 from core.units import US_PER_S, ClientId, GroupId
 from tests.fakes.client import MemoryClient
+from tests.fakes.home import Home as House
 from tests.fakes.hum import Hum, hum
-from tests.fakes.whole_house import WholeHouse as House
 
 KITCHEN = ClientId("kitchen")
 BATH = ClientId("bath")

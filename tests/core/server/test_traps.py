@@ -106,7 +106,7 @@ from core.stream.streamer import START_MARGIN_US
 from core.units import ClientId, GroupId, ServerTimeUs
 from tests.fakes.client import MemoryClient
 from tests.fakes.clock import FakeClock
-from tests.fakes.home import Home, at_home, media
+from tests.fakes.home import Home, at_home
 from tests.fakes.house import LEAD_US, House, housed, wish
 from tests.fakes.rig import FLAC_44, FLAC_48, OPUS_48, PCM_44, PCM_48, noise, ramp
 from tests.fakes.seams import watched_libraries
@@ -469,7 +469,7 @@ async def test_who_comes_late_begins_with_what_others_were_sent_already(stream_f
         await home.join("ann", stream_format)
         await home.join("bob", stream_format)
         group_id = await home.gather("g", "ann")
-        await home.server.play(group_id, [media(Material(noise(48_000), repeats=60))])
+        await home.server.play(group_id, [wish(Material(noise(48_000), repeats=60))])
         await home.pass_s(10)
         ann, bob = home.clients["ann"], home.clients["bob"]
         sent_until = ann.audio[-1][0]
@@ -509,7 +509,7 @@ async def test_members_that_come_and_go_leave_nothing_behind() -> None:
         async with at_home() as home:
             await home.join("ann", FLAC_48)
             group_id = await home.gather("g", "ann")
-            await home.server.play(group_id, [media(Material(noise(48_000), repeats=600))])
+            await home.server.play(group_id, [wish(Material(noise(48_000), repeats=600))])
             await home.pass_s(2.1)
             before, chunk_count = counts(home, seams), len(home.clients["ann"].audio)
             for round_ in range(12):
@@ -561,8 +561,8 @@ async def test_who_is_moved_hears_and_is_told_of_its_new_group_alone() -> None:
         first = await home.gather("one", "first", "mover")
         second = await home.gather("two", "second")
         quiet = await home.gather("three")
-        await home.server.play(first, [media(steady(1_000), title="First", artist="A")])
-        await home.server.play(second, [media(steady(2_000), title="Second")])
+        await home.server.play(first, [wish(steady(1_000), title="First", artist="A")])
+        await home.server.play(second, [wish(steady(2_000), title="Second")])
         await home.pass_s(3)
 
         def values_since(count: int) -> set[int]:
@@ -594,14 +594,14 @@ async def test_who_joins_forgets_what_it_was_told_elsewhere() -> None:
     async with at_home() as home:
         ann, bob = await home.join("ann"), await home.join("bob")
         group_id = await home.gather("g", "ann")
-        request = media(Material(ramp(48_000), repeats=60), title="Old", artist="Old", album="Old")
+        request = wish(Material(ramp(48_000), repeats=60), title="Old", artist="Old", album="Old")
         await home.server.play(ClientId("bob"), [request])
         await home.pass_s(2)
         assert shown(bob) == {"title": "Old", "artist": "Old", "album": "Old"}
         await home.server.move(ClientId("bob"), group_id)
         await home.pass_s(1)
         assert shown(ann) == shown(bob) == {}
-        await home.server.play(group_id, [media(Material(ramp(48_000), repeats=60), title="New")])
+        await home.server.play(group_id, [wish(Material(ramp(48_000), repeats=60), title="New")])
         await home.pass_s(2)
         assert shown(ann) == shown(bob) == {"title": "New"}
         await home.server.stop(group_id)
@@ -692,8 +692,8 @@ async def test_a_read_that_hangs_in_one_group_is_not_heard_in_another() -> None:
         await home.join("ann")
         await home.join("bob")
         hanging, other = Material(noise(48_000), repeats=600), Material(ramp(48_000), repeats=600)
-        await home.server.play(ClientId("ann"), [media(hanging)])
-        await home.server.play(ClientId("bob"), [media(other)])
+        await home.server.play(ClientId("ann"), [wish(hanging)])
+        await home.server.play(ClientId("bob"), [wish(other)])
         await home.pass_s(2)
         pool.hang(hanging)
         await home.pass_s(12)  # less than there is patience for
@@ -701,7 +701,7 @@ async def test_a_read_that_hangs_in_one_group_is_not_heard_in_another() -> None:
         assert not any(ann.audio[-1][1])  # silence, for want of data
         assert bob.audio[-1][0] > home.clock.now() + HORIZON_US - SECOND
         assert all(abs(later - at - 25_000) <= 1 for (at, _), (later, _) in pairwise(bob.audio))
-        await home.server.play(ClientId("bob"), [media(Material(ramp(48_000), repeats=600), "new")])
+        await home.server.play(ClientId("bob"), [wish(Material(ramp(48_000), repeats=600), "new")])
         await home.pass_s(2)
         assert bob.audio[-1][0] > home.clock.now() + HORIZON_US - SECOND
         assert len(bob.got("stream/clear")) == 1
