@@ -16,6 +16,7 @@ from custom_components.resonate.const import DOMAIN
 
 from .fake_client import FakeClient
 from .helpers import Connect, Until, free_port, start, state_of, view_of
+from .media_files import write_wav
 
 TIMEOUT_S = 15.0
 
@@ -39,6 +40,13 @@ async def media_dir(hass: HomeAssistant, tmp_path: Path) -> Path:
     folder.mkdir()
     hass.config.media_dirs = {"local": str(folder)}
     return folder
+
+
+@pytest.fixture
+def songs(media_dir: Path) -> None:
+    """`SONG`, of half a second, and `LONG`, of a minute."""
+    write_wav(media_dir / "Some Song.wav", 0.5)
+    write_wav(media_dir / "long.wav", 60)
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,9 @@ from custom_components.resonate.coordinator import DeviceView
 
 from .fake_client import FakeClient
 
+SONG = "media-source://media_source/local/Some Song.wav"
+LONG = "media-source://media_source/local/long.wav"
+
 type Until = Callable[[Callable[[], object]], Awaitable[None]]
 type Connect = Callable[..., Awaitable[FakeClient]]
 

@@ -1,7 +1,5 @@
 """Players that a person puts together and takes apart."""
 
-from pathlib import Path
-
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import entity_registry as er
@@ -11,17 +9,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.resonate.core.errors import UnknownTargetError
 
 from .fake_client import FakeClient
-from .helpers import Connect, Until, act, attribute_of, entity_of, play, state_of
-from .media_files import write_wav
+from .helpers import LONG, SONG, Connect, Until, act, attribute_of, entity_of, play, state_of
 
-SONG = "media-source://media_source/local/Some Song.wav"
-LONG = "media-source://media_source/local/long.wav"
-
-
-@pytest.fixture(autouse=True)
-def _media(media_dir: Path) -> None:
-    write_wav(media_dir / "Some Song.wav", 0.5)
-    write_wav(media_dir / "long.wav", 60)
+pytestmark = pytest.mark.usefixtures("songs")
 
 
 def members_of(hass: HomeAssistant, client: FakeClient) -> set[str | None]:

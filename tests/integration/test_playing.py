@@ -12,17 +12,10 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from .fake_client import FakeClient
-from .helpers import Connect, Until, act, attribute_of, entity_of, play, state_of
-from .media_files import mp3, write_wav
+from .helpers import LONG, SONG, Connect, Until, act, attribute_of, entity_of, play, state_of
+from .media_files import mp3
 
-SONG = "media-source://media_source/local/Some Song.wav"
-LONG = "media-source://media_source/local/long.wav"
-
-
-@pytest.fixture(autouse=True)
-def _media(media_dir: Path) -> None:
-    write_wav(media_dir / "Some Song.wav", 0.5)
-    write_wav(media_dir / "long.wav", 60)
+pytestmark = pytest.mark.usefixtures("songs")
 
 
 def features_of(hass: HomeAssistant, client: FakeClient) -> Feature:

@@ -114,8 +114,7 @@ class Renderer:
         spare_us = self._spare_us(now)
         self._begin(now)
         if self._timeline is None:
-            instants = (self._halt_at, _if_later(self._patient_until, now))
-            wake_at = min((at for at in instants if at is not None), default=None)
+            wake_at = _soonest(self._halt_at, _if_later(self._patient_until, now))
         else:
             wake_at = self._advance(self._timeline, now)
         is_finished = self._is_closed and not self._line.tracks and self._lineup.coming is None
@@ -309,7 +308,7 @@ class Renderer:
         due_at = self._render(timeline, now)
         sent, retry_at = self._streamer.send(now, self._horizon_us)
         self._merge(sent)
-        instants = (
+        return _soonest(
             due_at,
             retry_at,
             self._waiting_at(timeline),
@@ -318,7 +317,6 @@ class Renderer:
             _if_later(self._replace_at(), now),
             _if_later(self._patient_until, now),
         )
-        return min((at for at in instants if at is not None), default=None)
 
     def _render(self, timeline: Timeline, now: ServerTimeUs) -> ServerTimeUs | None:
         """Feed the pipelines; return when to go on, or None when only data can help."""
@@ -428,6 +426,10 @@ class Renderer:
             if before is not None and not output.end:
                 output = replace(output, end=before.end, clear=before.clear)
             self._outputs[player_id] = output
+
+
+def _soonest(*instants: ServerTimeUs | None) -> ServerTimeUs | None:
+    return min((at for at in instants if at is not None), default=None)
 
 
 def _if_later(at: ServerTimeUs | None, now: ServerTimeUs) -> ServerTimeUs | None:

@@ -340,7 +340,7 @@ async def test_a_radio_that_starts_slowly_neither_stalls_nor_runs_away(silent_s:
         house.add("bob", FLAC_44)
         Watcher(house, house.sessions["ann"])
         radio = Radio(house.clock, silent_s * SECOND)
-        await house.group.play([wish(radio, "radio")])  # type: ignore[arg-type]
+        await house.group.play([wish(radio, "radio")])
         await house.clock.sleep((silent_s - 1) * SECOND)
         # It waits: no stream, no silence in its place, and no turning in circles.
         assert house.state() == PlaybackState.BUFFERING
