@@ -136,7 +136,7 @@ def test_whatever_can_be_made_opens_an_encoder_and_no_chunk_is_larger_than_it_sa
     top = 1 << (encoder.bit_depth - 1)
     size = (encoder.frame_count, stream_format.channel_count)
     samples = np.random.default_rng(seed).integers(-top, top, size)
-    packet = encoder.encode(samples.astype(np.int16) if encoder.bit_depth == 16 else samples.astype(np.int32))
+    (packet,) = encoder.encode(samples.astype(np.int16) if encoder.bit_depth == 16 else samples.astype(np.int32))
     assert 13 < len(packet) + 13 <= stream_format.most_chunk_bytes
 
 

@@ -49,8 +49,9 @@ class _Encoder:
         self._seams.opened[self.kind] += 1
 
     def encode(self, frame: Any = None) -> Any:
-        self._seams.encoded[self.kind] += frame is not None
-        return self._context.encode(frame)
+        packets = self._context.encode(frame)
+        self._seams.encoded[self.kind] += sum(packet.size > 0 for packet in packets)
+        return packets
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__["_context"], name)

@@ -9,7 +9,7 @@ from ..errors import FormatError
 
 
 class Encoder(Protocol):
-    """Turns blocks of exactly `frame_count` frames into one packet each. Render pool only; not shared."""
+    """Turns samples into packets of exactly `frame_count` frames. Render pool only; not shared."""
 
     @property
     def bit_depth(self) -> int:
@@ -31,11 +31,11 @@ class Encoder(Protocol):
         """What a decoder needs first (FLAC: 42 bytes), or None."""
         ...
 
-    def encode(self, samples: Samples) -> bytes:
-        """Return the packet of `samples`; fewer than `frame_count` frames only as the last before a reset.
+    def encode(self, samples: Samples) -> list[bytes]:
+        """Return the packets of `samples`, in order; the last may be a shorter one only as the last before a reset.
 
-        A codec that knows whole packets only (Opus) fills the last one with silence.
-        Raises FormatError for samples of another type or shape.
+        Many at once cost less than one by one. A codec that knows whole packets only (Opus) fills the last one with
+        silence. Raises FormatError for samples of another type or shape.
         """
         ...
 
@@ -45,8 +45,8 @@ class Encoder(Protocol):
 
 
 def require_fit(encoder: Encoder, samples: Samples, channel_count: int) -> None:
-    """Raise FormatError unless `samples` are what `encoder` wants: type, channels, at most one packet, not empty."""
+    """Raise FormatError unless `samples` are what `encoder` wants: type, channels, not empty."""
     if samples.dtype != (np.int16 if encoder.bit_depth == 16 else np.int32):
         raise FormatError(f"{samples.dtype} samples are not of {encoder.bit_depth} bits")
-    if samples.ndim != 2 or samples.shape[1] != channel_count or not 1 <= len(samples) <= encoder.frame_count:
-        raise FormatError(f"samples {samples.shape} are no packet of {encoder.frame_count} by {channel_count}")
+    if samples.ndim != 2 or samples.shape[1] != channel_count or not len(samples):
+        raise FormatError(f"samples {samples.shape} are no packets of {encoder.frame_count} by {channel_count}")

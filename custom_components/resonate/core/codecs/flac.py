@@ -37,8 +37,8 @@ class FlacEncoder:
         self._context = self._open()
         self.header = _HEADER_START + (self._context.extradata or b"")
 
-    def encode(self, samples: Samples) -> bytes:
-        """Return the FLAC frame of `samples`; after one that is shorter than the others only a reset may follow."""
+    def encode(self, samples: Samples) -> list[bytes]:
+        """Return the FLAC frames of `samples`; after one that is shorter than the others only a reset may follow."""
         require_fit(self, samples, self._channel_count)
         if self._is_ended:
             raise FormatError("a short packet is the last one before a reset")
@@ -47,10 +47,10 @@ class FlacEncoder:
         frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format=self._sample_format, layout=self._layout)
         frame.sample_rate = self._sample_rate
         packets = self._context.encode(frame)
-        if len(samples) < self.frame_count:
+        if len(samples) % self.frame_count:
             self._is_ended = True
             packets += self._context.encode(None)
-        return b"".join(bytes(packet) for packet in packets)
+        return [bytes(packet) for packet in packets if packet.size]  # the very last one is empty
 
     def reset(self) -> None:
         """Begin anew, with frame number 0."""

@@ -37,14 +37,14 @@ class OpusEncoder:
         pre_skip = int.from_bytes((self._context.extradata or b"")[_PRE_SKIP], "little")
         self.delay_frames = -(-pre_skip * self._sample_rate // _PRE_SKIP_RATE)
 
-    def encode(self, samples: Samples) -> bytes:
-        """Return the packet of `samples`, filled up with silence."""
+    def encode(self, samples: Samples) -> list[bytes]:
+        """Return the packets of `samples`, the last one filled up with silence."""
         require_fit(self, samples, self._channel_count)
-        if missing := self.frame_count - len(samples):
+        if missing := -len(samples) % self.frame_count:
             samples = np.concatenate([samples, np.zeros((missing, self._channel_count), np.int16)])
         frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout=self._layout)
         frame.sample_rate = self._sample_rate
-        return b"".join(bytes(packet) for packet in self._context.encode(frame))
+        return [bytes(packet) for packet in self._context.encode(frame)]
 
     def reset(self) -> None:
         """Begin anew."""

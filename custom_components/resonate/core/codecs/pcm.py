@@ -20,11 +20,13 @@ class PcmEncoder:
         self.bit_depth = stream_format.bit_depth
         self.frame_count = stream_format.sample_rate // _PACKETS_PER_S
         self._channel_count = stream_format.channel_count
+        self._packet_bytes = self.frame_count * stream_format.frame_bytes
 
-    def encode(self, samples: Samples) -> bytes:
-        """Return the bytes of `samples`, little-endian."""
+    def encode(self, samples: Samples) -> list[bytes]:
+        """Return the bytes of `samples`, little-endian, cut into packets."""
         require_fit(self, samples, self._channel_count)
-        return pack(samples, self.bit_depth)
+        packed = pack(samples, self.bit_depth)
+        return [packed[at : at + self._packet_bytes] for at in range(0, len(packed), self._packet_bytes)]
 
     def reset(self) -> None:
         """Do nothing: every packet stands by itself."""

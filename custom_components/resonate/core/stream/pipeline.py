@@ -117,7 +117,7 @@ class Pipeline:
             self.first_number += 1
 
     def _encode(self, timeline: Timeline, frame_count: int) -> None:
-        """Encode the next `frame_count` pending frames, packet by packet."""
+        """Encode the next `frame_count` pending frames, all their packets at once."""
         if not frame_count:
             return
         self._is_used = True
@@ -125,22 +125,17 @@ class Pipeline:
         self._pending = [joined[frame_count:]] if len(joined) > frame_count else []
         self._pending_frames -= frame_count
         samples = quantise(joined[:frame_count], self._encoder.bit_depth, self._index)
-        packet_frames, rate = self._encoder.frame_count, self.format.sample_rate
+        rate = self.format.sample_rate
         frame = self._index - self._encoder.delay_frames
+        end_frame = frame + frame_count
         start = timeline.instant(frame, rate)
-        for at in range(0, frame_count, packet_frames):
-            packet = samples[at : at + packet_frames]
+        for data in self._encoder.encode(samples):
+            packet_frames = min(self._encoder.frame_count, end_frame - frame)
             # Where this one ends the next one starts: computed from the count, once for both.
-            end = timeline.instant(frame + len(packet), rate)
+            end = timeline.instant(frame + packet_frames, rate)
             self.chunks.append(
-                Chunk(
-                    start=start,
-                    duration_us=end - start,
-                    data=self._encoder.encode(packet),
-                    frame=frame,
-                    frame_count=len(packet),
-                )
+                Chunk(start=start, duration_us=end - start, data=data, frame=frame, frame_count=packet_frames)
             )
-            frame, start = frame + len(packet), end
+            frame, start = frame + packet_frames, end
             self._encoded_chunks += 1
         self._index += frame_count
