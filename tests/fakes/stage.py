@@ -12,9 +12,11 @@ from core.media.media_stream import MediaStream
 from core.media.request import MediaRequest
 from core.media.source import Passage, SourceInfo
 from core.media.tags import Tags
+from core.queue import Queue
 from core.server.item import Item
 from core.server.playback import Playback
-from core.step import TrackEvent
+from core.server.program import Program
+from core.step import TrackEvent, TrackStarted
 from core.stream.chunk import Chunk, PlayerOutput
 from core.stream.policy import SendPolicy
 from core.units import ClientId, us_to_frames
@@ -125,6 +127,7 @@ class Stage:
         self.failures: list[tuple[str, MediaError]] = []
         self.loads: list[bool] = []
         self.is_finished = asyncio.Event()
+        self.program = Program()
         self.playback = Playback(
             mix_rate=mix_rate,
             policy=SendPolicy.BALANCED,
@@ -132,7 +135,8 @@ class Stage:
             render=self.render,
             media=self.media,
             deliver=self._deliver,
-            report=lambda it, event: self.events.append((it.request.media_id, event)),
+            report=self._report,
+            following=self.program.following,
             failed=lambda it, error: self.failures.append((it.request.media_id, error)),
             load_changed=lambda load: self.loads.append(load.is_overloaded),
             finished=lambda _: self.is_finished.set(),
@@ -142,7 +146,9 @@ class Stage:
 
     async def play(self, it: Item, *following: MediaRequest) -> None:
         await it.open(self.media, self.clock)
-        self.playback.play(it, following)
+        self.program.queue = Queue().replaced([it.request, *following])
+        it.entry_id = self.program.queue.entries[0].entry_id
+        self.playback.play(it)
 
     def pcm(self, player_id: ClientId = ANN) -> Block:
         data = b"".join(chunk.data for chunk in self.chunks[player_id])
@@ -150,6 +156,11 @@ class Stage:
 
     def told(self, kind: type[TrackEvent]) -> list[str]:
         return [name for name, event in self.events if isinstance(event, kind)]
+
+    def _report(self, it: Item, event: TrackEvent) -> None:
+        self.events.append((it.request.media_id, event))
+        if isinstance(event, TrackStarted):
+            self.program.started(it)
 
     def _deliver(self, outputs: Mapping[ClientId, PlayerOutput]) -> None:
         for player_id, output in outputs.items():

@@ -27,6 +27,13 @@ class AddTrack:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DropFollowing:
+    """What follows a track goes, as far as players have been sent nothing of it; `StepResult.dropped` tells what."""
+
+    track_id: TrackId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddSide:
     """What these feeds hear in the place of a track, once there is something; one after the other, the first counts."""
 
@@ -66,5 +73,5 @@ class Halt:
     """None: now."""
 
 
-type Command = SetTopology | AddTrack | AddSide | SetFeeds | CloseQueue | Run | Halt
+type Command = SetTopology | AddTrack | DropFollowing | AddSide | SetFeeds | CloseQueue | Run | Halt
 """Everything a renderer can be told."""

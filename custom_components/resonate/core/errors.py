@@ -14,6 +14,9 @@ ResonateError
     SessionLostError       the connection ended
     HandshakeTimeoutError  the peer did not introduce itself in time
   UnknownTargetError       no such client or group
+  QueueError
+    UnknownEntryError      no such entry
+    QueueFullError         more entries than there is room for
   CommandRefusedError      known, but cannot do that now (no such command, nothing plays)
 """
 
@@ -81,12 +84,26 @@ class UnknownTargetError(ResonateError):
     """No such client or group."""
 
 
+class QueueError(ResonateError):
+    """A queue cannot be changed so."""
+
+
+class UnknownEntryError(QueueError):
+    """No such entry."""
+
+
+class QueueFullError(QueueError):
+    """More entries than there is room for."""
+
+
 class Refusal(StrEnum):
     """Why something that is known to exist cannot be done now."""
 
     NOTHING_TO_PLAY = "nothing_to_play"
     NOTHING_PLAYS = "nothing_plays"
     NOTHING_PAUSED = "nothing_paused"
+    NO_NEXT = "no_next"
+    NO_PREVIOUS = "no_previous"
     NOT_SEEKABLE = "not_seekable"
     NO_VOLUME = "no_volume"
     NO_MUTE = "no_mute"

@@ -12,7 +12,7 @@ from typing import Final, assert_never
 from .audio.resample import make_resampler
 from .channel import Channel
 from .codecs.registry import make_encoder
-from .commands import AddSide, AddTrack, CloseQueue, Command, Halt, Run, SetFeeds, SetTopology
+from .commands import AddSide, AddTrack, CloseQueue, Command, DropFollowing, Halt, Run, SetFeeds, SetTopology
 from .formats import StreamFormat
 from .mix.line import Line
 from .mix.lineup import Lineup, feed_ends, lacking, lacking_soon
@@ -86,6 +86,7 @@ class Renderer:
         self._patient_until: ServerTimeUs | None = None
         """Until when the start waits for sides, though its tracks are there."""
         self._outputs: dict[ClientId, PlayerOutput] = {}
+        self._dropped: frozenset[TrackId] = frozenset()
 
     @property
     def _line(self) -> Line:
@@ -101,7 +102,7 @@ class Renderer:
 
         After the end a further step may bring something to go on with.
         """
-        self._outputs = {}
+        self._outputs, self._dropped = {}, frozenset()
         for command in commands:
             self._obey(command, now)
         for track_id, given in inputs.items():
@@ -127,6 +128,7 @@ class Renderer:
             wanted={} if is_finished else self._wanted(now),
             hungry=frozenset() if is_finished else self._hungry(),
             wake_at=wake_at,
+            dropped=self._dropped,
             spare_us=spare_us,
             horizon_us=self._horizon_us,
             is_finished=is_finished,
@@ -149,6 +151,9 @@ class Renderer:
                     self._streamer.configure(topology, now)
             case AddTrack():
                 self._add(command)
+            case DropFollowing(track_id=track_id):
+                self._is_closed = False  # whoever says so says what follows instead
+                self._dropped |= self._lineup.drop_following(track_id, self._head_frame)
             case AddSide(beside=beside, track_id=track_id, feeds=feeds, position_us=position_us):
                 self._lineup.add_side(beside, track_id, feeds, position_us)
             case SetFeeds(track_id=track_id, feeds=feeds):

@@ -88,6 +88,8 @@ class StepResult:
     """How much was rendered ahead of what is heard as the step began; None where that was all there was to render."""
     horizon_us: int = 0
     """How much is to be."""
+    dropped: frozenset[TrackId] = frozenset()
+    """The tracks that a `DropFollowing` took out."""
     is_finished: bool = False
     """All has been heard, every stream has ended: no further step."""
     work: Work = field(default_factory=Work)

@@ -7,6 +7,8 @@ ClientId = NewType("ClientId", str)
 GroupId = NewType("GroupId", str)
 TrackId = NewType("TrackId", int)
 """One reading of one medium in a group's mix; a seek makes a new one."""
+EntryId = NewType("EntryId", int)
+"""A medium in its place in a queue."""
 ServerTimeUs = NewType("ServerTimeUs", int)
 """An instant: integer microseconds of the server's monotonic clock. The difference of two is a plain int."""
 

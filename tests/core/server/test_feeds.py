@@ -254,7 +254,7 @@ async def test_a_feed_that_hangs_costs_the_others_half_a_second_at_most_and_clos
         await it.open(stage.media, stage.clock)
         stage.media.shut(night)
         began = stage.clock.now()
-        stage.playback.play(it, [])
+        stage.playback.play(it)
         await stage.clock.sleep(2 * SECOND)
         assert stage.chunks[ANN][0].start - began <= 500_000 + LEAD_US + 10_000
         stage.media.open()

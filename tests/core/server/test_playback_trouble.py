@@ -30,7 +30,7 @@ async def test_a_medium_that_comes_during_the_last_step_is_heard() -> None:
         async def last_step(call, *args):  # type: ignore[no-untyped-def]
             result = await run(call, *args)
             if result.is_finished and new.track_id is None:
-                stage.playback.play(new, ())
+                stage.playback.play(new)
             return result
 
         stage.render.run = last_step  # type: ignore[method-assign, assignment]
@@ -66,7 +66,7 @@ async def test_what_plays_goes_on_as_long_as_what_comes_hesitates() -> None:
         new = item(slow, "new")
         await new.open(stage.media, stage.clock)
         stage.media.shut(slow)
-        stage.playback.play(new, ())
+        stage.playback.play(new)
         await stage.clock.sleep(20 * SECOND)
         assert not stage.told(TrackStarved)
         assert old.is_closed is False

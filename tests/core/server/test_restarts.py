@@ -158,8 +158,7 @@ async def test_what_cannot_be_sought_is_opened_anew_once_it_is_closed() -> None:
         assert log == ["open", "close", "open"]
         assert house.state() == PlaybackState.PLAYING
         assert house.media_told() == [("radio", "started")]
-        assert house.group._playback is not None
-        assert [it.media_id for it in house.group._playback._following] == ["next"]
+        assert [entry.request.media_id for entry in house.group.snapshot().queue.entries] == ["radio", "next"]
 
 
 async def test_stopped_it_does_not_come_back() -> None:

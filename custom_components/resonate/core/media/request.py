@@ -34,6 +34,11 @@ class MediaRequest:
 
     location: MediaLocation = field(default=b"", repr=False)
     """Kept out of logs: URLs carry tokens."""
+    resolve: Callable[[], MediaRequest] | None = field(default=None, repr=False)
+    """Gives the request proper when its turn comes, for what cannot be known before; then the location does not count.
+
+    Blocking, media pool only; raises MediaError. Called each time it is opened: what it gave before may have expired.
+    """
     stream: MediaStream | None = None
     """Sources that give audio by themselves; then the location does not count."""
     media_id: str = ""
@@ -41,6 +46,8 @@ class MediaRequest:
     title: str | None = None
     artist: str | None = None
     album: str | None = None
+    duration_us: int | None = None
+    """As far as the asker knows; what the medium says counts more."""
     mime_type: str | None = None
     is_live: bool = False
     """A source at the live edge: it cannot be read ahead, nor sought."""

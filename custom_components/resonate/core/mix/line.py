@@ -1,5 +1,6 @@
 """Tracks one after the other."""
 
+from ..units import TrackId
 from .track import Track
 
 
@@ -39,6 +40,16 @@ class Line:
         """Take out the first track; the others stay where they are."""
         self.start_frame = self.tracks[0].end_frame
         return self.tracks.pop(0)
+
+    def drop_following(self, track_id: TrackId, from_frame: int) -> list[Track]:
+        """Take out what follows a track, from the first one on that begins nowhere before a frame; return that."""
+        for index, track in enumerate(self.tracks):
+            if track.track_id == track_id:
+                behind = self.tracks[index + 1 :]
+                dropped = [later for later in behind if later.start_frame >= from_frame]
+                self.tracks = [later for later in self.tracks if later not in dropped]
+                return dropped
+        return []
 
     def move(self, start_frame: int) -> None:
         """Let everything begin elsewhere; only while nothing of it has been heard."""

@@ -43,6 +43,14 @@ class Lineup:
             if track.track_id == beside:
                 track.sides.append(Side(track_id, start_offset=track.side_start(position_us), feeds=feeds))
 
+    def drop_following(self, track_id: TrackId, from_frame: int) -> frozenset[TrackId]:
+        """Take out what follows a track and begins nowhere before a frame; return which tracks that were."""
+        dropped: list[Track] = []
+        for line in (self.line, self.coming):
+            if line is not None:
+                dropped += line.drop_following(track_id, from_frame if line is self.line else line.start_frame)
+        return frozenset(track.track_id for track in dropped)
+
     def set_feeds(self, track_id: TrackId, feeds: frozenset[FeedId]) -> None:
         """Have these feeds and no others hear a side; one that none does goes."""
         for track in self.tracks:

@@ -6,6 +6,7 @@ from ..clock import Clock
 from ..errors import CommandRefusedError, MediaError, Refusal
 from ..events import Event, MediumState
 from ..media.request import MediaRequest
+from ..queue import Queue
 from ..step import Halted, TrackEnded, TrackEvent, TrackStarted, TrackStarved, TrackTagged
 from ..stream.chunk import PlayerOutput
 from ..stream.policy import SendPolicy
@@ -17,6 +18,8 @@ from .client import Client
 from .herald import Herald
 from .item import Item
 from .playback import Playback
+from .program import Program
+from .queue_controls import QueueControls
 from .restarts import Restarts
 from .runner import Runner
 from .snapshot import GroupSnapshot, PlaybackState
@@ -49,10 +52,14 @@ class ResonateGroup:
         self._changed = changed
         self._herald = Herald(group_id, name, clock=clock, emit=emit)
         self._members: dict[ClientId, Client] = {}
+        self._program = Program()
+        self.queue = QueueControls(self._program, self)
         self._playback: Playback | None = None
         self._restarts = Restarts()
         self._appointment = Appointment(clock)
         """A pause or a stop that is still to come."""
+        self._errand = Appointment(clock)
+        """What it has to do of itself as soon as it can."""
         self._state = PlaybackState.IDLE
         self._item: Item | None = None
         """What is heard, or will be next; what is paused."""
@@ -66,6 +73,11 @@ class ResonateGroup:
     def members(self) -> Mapping[ClientId, Client]:
         """Its clients, in the order of their coming."""
         return self._members
+
+    @property
+    def item(self) -> Item | None:
+        """What is heard, or will be next, or is paused."""
+        return self._item
 
     @property
     def is_playing(self) -> bool:
@@ -96,12 +108,14 @@ class ResonateGroup:
             members=tuple(self._members),
             state=self._state,
             medium=None if item is None else item.snapshot(),
+            queue=self._program.queue,
             position_us=None if item is None else self._position_us,
             position_at=None if item is None else self._position_at,
         )
 
     @property
-    def _present_position_us(self) -> int:
+    def position_us(self) -> int:
+        """What of it is heard now."""
         if self._state != PlaybackState.PLAYING:
             return self._position_us
         return self._position_us + max(0, self._clock.now() - self._position_at)
@@ -141,24 +155,47 @@ class ResonateGroup:
         self,
         requests: Sequence[MediaRequest],
         *,
+        keeps_queue: bool = False,
         start_at: ServerTimeUs | None = None,
         when_open: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """Play media one after another, without gaps, in place of what plays.
+        """Play media one after another, without gaps, in place of what plays and of the queue.
 
-        Returns when the first one is open and about to be heard. Raises MediaError when it cannot be opened, and
-        FormatError when none of the members that are there can be played to; what plays goes on then. `when_open` comes
-        in between: others may yet come into the group.
+        With `keeps_queue` the rest of the queue follows them. Returns when one is open and about to be heard: those
+        that cannot be opened are passed over. Raises MediaError when that goes for all, and FormatError when none of
+        the members that are there can be played to; what plays goes on then, and the queue stays. `when_open` comes in
+        between: others may yet come into the group. Raises QueueError for too many.
         """
         if not requests:
             raise CommandRefusedError(Refusal.NOTHING_TO_PLAY)
+        before = self._program.latest
+        if keeps_queue:
+            queue = before.add_next(requests)
+            first = queue.entries[0 if before.current_index is None else before.current_index + 1]
+        else:
+            queue = before.replaced(requests)
+            first = queue.entries[0]
+        await self.play_from(queue.at(first.entry_id), start_at=start_at, when_open=when_open)
+
+    async def play_from(
+        self,
+        queue: Queue,
+        *,
+        position_us: int | None = None,
+        backwards: bool = False,
+        start_at: ServerTimeUs | None = None,
+        when_open: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Play what a queue is at, or what comes next if that cannot be opened. The queue counts once that is open."""
         self._request_number += 1
         number = self._request_number
-        item = Item(requests[0])
+        self._program.wait_for(queue)
         try:
-            info = await item.open(self._media, self._clock)
-        except MediaError as err:
-            self._herald.failed(item, err)
+            item = await self._program.open(
+                self._open, is_wanted=lambda: number == self._request_number, backwards=backwards
+            )
+        except BaseException:
+            self._give_up(number)
             raise
         try:
             if when_open is not None and number == self._request_number:
@@ -166,19 +203,36 @@ class ResonateGroup:
             if number == self._request_number:
                 self._audience.require_playable()
         except BaseException:
+            self._give_up(number)
             await item.close(self._media)
             raise
         if number != self._request_number:  # another wish came in meanwhile, and wins
             await item.close(self._media)
             return
         self._appointment.cancel()
+        self._program.arrive()
+        if position_us is None or item.entry_id != queue.current or item.is_live:
+            position_us = item.request.start_us
         if self._playback is None:
             self._restarts = Restarts()
-            self._playback = self._make_playback(mix_rate_for(info.sample_rate, self._members.values()))
-        self._playback.play(item, requests[1:], start_at=start_at)
+            self._playback = self._make_playback(mix_rate_for(item.sample_rate, self._members.values()))
+        self._playback.play(item, start_at=start_at, position_us=position_us)
         if self._state != PlaybackState.PLAYING:
-            self._move_to(item, item.request.start_us)
+            self._move_to(item, position_us)
             self._set_state(PlaybackState.BUFFERING)
+        self._changed()
+
+    async def _open(self, item: Item) -> None:
+        try:
+            await item.open(self._media, self._clock)
+        except MediaError as err:
+            self._herald.failed(item, err)
+            raise
+
+    def _give_up(self, number: int) -> None:
+        """Let what was wished not come, unless another wish is on its way."""
+        if number == self._request_number:
+            self._program.give_up()
 
     async def pause(self, *, at: ServerTimeUs | None = None) -> None:
         """Let nothing more be heard; `resume` goes on at the first frame that was not. Again: nothing happens.
@@ -194,35 +248,38 @@ class ResonateGroup:
             return
         self._appointment.cancel()
         self._request_number += 1
+        self._program.give_up()
         item = self._item
         if item is not None and item.info is not None and item.info.is_live:
             # A live source goes on at its edge, not where it was left.
             await self._close_playback(PlaybackState.PAUSED)
             return
         self._playback.halt()
-        self._position_us, self._position_at = self._present_position_us, self._clock.now()
+        self._position_us, self._position_at = self.position_us, self._clock.now()
         self._set_state(PlaybackState.PAUSED)
 
     async def resume(self) -> None:
-        """Go on after `pause`. Raises CommandRefusedError when there is nothing to go on with."""
+        """Go on after `pause`, else play what was played last. Raises CommandRefusedError when there is nothing."""
         self._appointment.cancel()
         if self.is_playing:
             return
-        if self._state != PlaybackState.PAUSED or self._item is None:
-            raise CommandRefusedError(Refusal.NOTHING_PAUSED)
-        if self._playback is None:
-            await self.play([self._item.request])
+        if self._state == PlaybackState.PAUSED and self._playback is not None:
+            self._playback.resume()
+            self._set_state(PlaybackState.BUFFERING)
             return
-        self._playback.resume()
-        self._set_state(PlaybackState.BUFFERING)
+        queue = self._program.latest if self._program.latest.current is not None else self._program.latest.skip()
+        if queue is None:
+            raise CommandRefusedError(Refusal.NOTHING_PAUSED)
+        await self.play_from(queue, position_us=self._position_us if self._state == PlaybackState.PAUSED else None)
 
     async def stop(self, *, at: ServerTimeUs | None = None) -> None:
-        """End what plays, or what is to start, and forget it; with `at` as `pause` does."""
+        """End what plays, or what is to start; the queue stays where it is. With `at` as `pause` does."""
         if at is not None and at > self._clock.now():
             self._appointment.make(at, self.stop)
             return
         self._appointment.cancel()
         self._request_number += 1
+        self._program.give_up()
         self._item = None
         await self._close_playback(PlaybackState.IDLE)
 
@@ -237,6 +294,27 @@ class ResonateGroup:
         if self._state == PlaybackState.PAUSED:
             self._move_to(item, position_us)
             self._changed()
+
+    def restore(self, queue: Queue, *, position_us: int | None) -> bool:
+        """Take over a queue, paused at a position of its present entry if one is given; only while it has none.
+
+        Return whether that was done.
+        """
+        if self._state != PlaybackState.IDLE or self._program.latest.entries:
+            return False
+        self._program.queue = queue
+        entry = queue.current_entry
+        if entry is not None and position_us is not None:
+            self._move_to(Item(entry.request, entry.entry_id), position_us)
+            self._set_state(PlaybackState.PAUSED)
+        self._changed()
+        return True
+
+    def follow_anew(self) -> None:
+        """Take note that something else may follow what is heard."""
+        if self._playback is not None:
+            self._playback.follow_anew()
+        self._changed()
 
     def choose_channels_anew(self) -> None:
         """Have what plays say anew which channel each member hears; who hears the same notices nothing."""
@@ -257,7 +335,11 @@ class ResonateGroup:
 
     def _report(self, item: Item, event: TrackEvent) -> None:
         match event:
+            case TrackStarted() if item.error is not None and not item.main.has_given:
+                pass  # there is nothing of it to be heard
             case TrackStarted():
+                if not self._program.started(item):
+                    self._errand.make(self._clock.now(), self.queue.go_on)
                 self._move_to(item, event.position_us, event.at)
                 if not item.was_heard and item.error is None:
                     self._herald.medium(item, MediumState.STARTED, event.at)
@@ -285,6 +367,10 @@ class ResonateGroup:
             self._inform_of_medium(client)
         self._changed()
 
+    def _failed(self, item: Item, error: MediaError) -> None:
+        self._program.failed(item)
+        self._herald.failed(item, error)
+
     def _finished(self, playback: Playback) -> None:
         self._playback = None
         self._work_done += playback.last.work
@@ -292,6 +378,7 @@ class ResonateGroup:
         if playback.error is not None and self._take_up(playback, playback.error):
             return
         self._item = None
+        self._program.ended()
         self._set_state(PlaybackState.IDLE)
         self._herald.ended()
 
@@ -303,9 +390,9 @@ class ResonateGroup:
         self._herald.broke(error, goes_on=goes_on)
         if rest is None:
             return False
-        self._move_to(rest.item, self._present_position_us if rest.position_us is None else rest.position_us)
+        self._move_to(rest.item, self.position_us if rest.position_us is None else rest.position_us)
         self._playback = self._make_playback(broken.mix_rate)
-        self._playback.play(rest.item, rest.following, start_at=rest.start_at, position_us=self._position_us)
+        self._playback.play(rest.item, start_at=rest.start_at, position_us=self._position_us)
         if self._state == PlaybackState.PAUSED:
             self._playback.halt()
         else:
@@ -333,7 +420,8 @@ class ResonateGroup:
             media=self._media,
             deliver=mine(self._deliver),
             report=mine(self._report),
-            failed=mine(self._herald.failed),
+            following=self._program.following,
+            failed=mine(self._failed),
             load_changed=mine(self._herald.load),
             finished=mine(self._finished),
         )
@@ -373,5 +461,5 @@ class ResonateGroup:
 
     def _inform_of_medium(self, client: Client) -> None:
         if client.session is not None:
-            medium, position_us = self.snapshot().medium, self._present_position_us
+            medium, position_us = self.snapshot().medium, self.position_us
             client.session.metadata(medium, position_us=position_us, playing=self.is_playing)

@@ -14,7 +14,7 @@ from ..media.opener import open_stream
 from ..media.request import MediaRequest
 from ..media.source import Source, SourceInfo
 from ..media.tags import Tags, merge_tags
-from ..units import ClientId, ServerTimeUs, TrackId
+from ..units import ClientId, EntryId, ServerTimeUs, TrackId
 from .readings import Access
 from .runner import Runner
 from .snapshot import MediumSnapshot
@@ -25,10 +25,13 @@ _LOGGER = logging.getLogger(__name__)
 class Item:
     """A medium of a playing."""
 
-    def __init__(self, request: MediaRequest) -> None:
+    def __init__(self, request: MediaRequest, entry_id: EntryId | None = None) -> None:
+        """`entry_id`: its place in the queue; None: it has none."""
         self.request = request
+        self.entry_id = entry_id
         self._stream = open_stream(request)
-        can_be_made_again = request.stream is None and not isinstance(request.location, Path | bytes)
+        is_at_hand = request.resolve is None and isinstance(request.location, Path | bytes)
+        can_be_made_again = request.stream is None and not is_at_hand
         self.main = Access(
             self._stream.main,
             make_again=self._main_again if can_be_made_again else None,
@@ -39,6 +42,8 @@ class Item:
         self.track_id: TrackId | None = None
         """Its present reading: a seek makes another."""
         self.was_heard = False
+        self.is_read = False
+        """Its present reading has come to an end, good or bad."""
         self._first_tags: Tags | None = None
         self._tags: Tags | None = None
         """What it said of itself last, as far as that was heard."""
@@ -58,6 +63,12 @@ class Item:
         return self.main.info
 
     @property
+    def sample_rate(self) -> int:
+        """Its own rate; only once it is open."""
+        assert self.info is not None
+        return self.info.sample_rate
+
+    @property
     def is_live(self) -> bool:
         """Whether it gives no faster than it is heard, as far as is known."""
         return self.request.is_live if self.info is None else self.info.is_live
@@ -68,7 +79,7 @@ class Item:
 
     def anew(self, closed: asyncio.Task[None]) -> Item:
         """Return the same medium once more; nothing of it is opened before this one is `closed`."""
-        item = Item(self.request)
+        item = Item(self.request, self.entry_id)
         item.was_heard = self.was_heard
         item.main.reading = closed
         for feed in self._accesses:
@@ -158,6 +169,7 @@ class Item:
                 artist=request.artist,
                 album=request.album,
                 mime_type=request.mime_type,
+                duration_us=request.duration_us,
             )
         said = Tags(info.title, info.artist, info.album) if self._tags is None else self._tags
         asked = Tags(request.title, request.artist, request.album)
@@ -168,7 +180,7 @@ class Item:
             artist=shown.artist,
             album=shown.album,
             mime_type=request.mime_type,
-            duration_us=info.duration_us,
+            duration_us=request.duration_us if info.duration_us is None and not info.is_live else info.duration_us,
             is_live=info.is_live,
             is_seekable=info.is_seekable,
         )

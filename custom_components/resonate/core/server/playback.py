@@ -1,24 +1,22 @@
 """One playing of a group, from its first medium to the last frame heard: opens, reads, steps, delivers."""
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from functools import partial
 import logging
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ..channel import FeedId
 from ..clock import Clock
-from ..commands import AddSide, AddTrack, CloseQueue, Command, Halt, Run, SetFeeds, SetTopology
+from ..commands import AddSide, AddTrack, CloseQueue, Command, DropFollowing, Halt, Run, SetFeeds, SetTopology
 from ..errors import CommandRefusedError, MediaError, Refusal
-from ..media.request import MediaRequest
 from ..renderer import Renderer
 from ..step import Halted, StepResult, TrackEnded, TrackEvent, TrackStarted, TrackStarved
 from ..stream.chunk import PlayerOutput
 from ..stream.policy import SendPolicy
 from ..stream.topology import PlayerConfig, Topology
-from ..units import ClientId, ServerTimeUs, TrackId
+from ..units import US_PER_S, ClientId, ServerTimeUs, TrackId
 from .feeds import assign_feeds, feeds_by_side
 from .item import Item
 from .load import Load
@@ -26,6 +24,11 @@ from .readings import Readings
 from .runner import Runner
 
 _LOGGER = logging.getLogger(__name__)
+
+COMING_US: Final = 10 * US_PER_S
+"""How much may be opened of what follows beyond the next item: more than is read ahead of one."""
+MOST_COMING: Final = 64
+"""However short they are."""
 
 
 class Remainder(NamedTuple):
@@ -35,7 +38,6 @@ class Remainder(NamedTuple):
     position_us: int | None
     """Where it is to go on in its medium; None: where it was being heard."""
     start_at: ServerTimeUs | None
-    following: Sequence[MediaRequest]
 
 
 class _Wish(NamedTuple):
@@ -59,11 +61,16 @@ class Playback:
         media: Runner,
         deliver: Callable[[Mapping[ClientId, PlayerOutput]], None],
         report: Callable[[Item, TrackEvent], None],
+        following: Callable[[Item], Item | None],
         failed: Callable[[Item, MediaError], None],
         load_changed: Callable[[Load], None],
         finished: Callable[[Playback], None],
     ) -> None:
-        """What is given is called on the loop and must not wait; `finished` at the end."""
+        """What is given is called on the loop and must not wait: `finished` at the end.
+
+        `following` is asked for what comes after an item, once that has been read, or when it may be another; None:
+        nothing does.
+        """
         self.mix_rate = mix_rate
         self.last = StepResult()
         """What the last step said; for statistics."""
@@ -74,6 +81,7 @@ class Playback:
         self._media = media
         self._deliver = deliver
         self._report = report
+        self._next_after = following
         self._failed = failed
         self._load_changed = load_changed
         self.load = Load(clock.now())
@@ -100,7 +108,8 @@ class Playback:
         """The feeds that hear each side, as the renderer was told."""
         self._items: list[Item] = []
         """What has been opened or is about to be, in the order of being heard."""
-        self._following: deque[MediaRequest] = deque()
+        self._drop_count = 0
+        """How many times the renderer was told to drop what follows, and has not said yet what went."""
         self._heard: TrackId | None = None
         """The latest track that was told to be heard."""
         self._wish: _Wish | None = None
@@ -139,18 +148,16 @@ class Playback:
     def play(
         self,
         item: Item,
-        following: Sequence[MediaRequest],
         *,
         start_at: ServerTimeUs | None = None,
         position_us: int | None = None,
     ) -> None:
-        """Let a medium take the place of what plays as soon as it can be heard, and `following` come after it.
+        """Let a medium take the place of what plays as soon as it can be heard.
 
         What is heard until then is read on, for that may take a while. It begins where its request says, unless at
         `position_us`.
         """
         position_us = item.request.start_us if position_us is None else position_us
-        self._following = deque(following)
         for other in [other for other in self._items if other.track_id != self._heard]:
             self._let_go(other)
         self._items.append(item)
@@ -170,12 +177,25 @@ class Playback:
         """Go on elsewhere in a medium that plays. Raises CommandRefusedError where it cannot be sought."""
         if item not in self._items or item.info is None or not item.info.is_seekable:
             raise CommandRefusedError(Refusal.NOT_SEEKABLE)
-        later = self._items[self._items.index(item) + 1 :]
-        self._following.extendleft(other.request for other in reversed(later))
-        for other in later:
+        for other in self._items[self._items.index(item) + 1 :]:
             self._let_go(other)
         self._read_from(item, position_us, replaces=True)
         self._wish = _Wish(item, position_us)
+
+    def follow_anew(self) -> None:
+        """Have it be asked for anew what follows, as far as players have nothing of that yet."""
+        if not self._items:
+            return
+        base = self._base
+        behind = self._items[self._items.index(base) + 1 :]
+        following = self._next_after(base)
+        if len(behind) == 1 and following is not None and behind[0].entry_id == following.entry_id:
+            return
+        if behind and base.track_id is not None:
+            self._drop_count += 1
+            self._command(DropFollowing(track_id=base.track_id))
+        else:
+            self._follow()
 
     def hand_over(self) -> Remainder | None:
         """Return what another playing can go on with after an `error`; only as `finished` is called.
@@ -189,14 +209,12 @@ class Playback:
         if wish is None:
             return None
         item = wish.item
-        later = self._items[self._items.index(item) + 1 :]
-        following = (*(other.request for other in later), *self._following)
         if item.info is not None and item.info.is_seekable:
             is_heard = self._wish is None and item.track_id == self._heard
             self._items.remove(item)
             self._stop_reading(item)
-            return Remainder(item, None if is_heard else wish.position_us, wish.start_at, following)
-        return Remainder(item.anew(self._let_go(item)), wish.position_us, wish.start_at, following)
+            return Remainder(item, None if is_heard else wish.position_us, wish.start_at)
+        return Remainder(item.anew(self._let_go(item)), wish.position_us, wish.start_at)
 
     async def close(self) -> None:
         """End every stream and let go of every medium; returns when both are done."""
@@ -223,6 +241,7 @@ class Playback:
         while True:
             inputs = self._readings.take(self.last.wanted)
             commands, self._commands = self._commands, []
+            drop_count = self._drop_count
             is_closing = self._is_closing
             self._is_stepping = True
             self._can_read.clear()
@@ -236,6 +255,9 @@ class Playback:
                 self._load_changed(self.load)
             for event in result.events:
                 self._tell(event)
+            if drop_count:
+                self._drop_count -= drop_count
+                self._have_dropped(result.dropped)
             self._deliver({key: output for key, output in result.outputs.items() if key not in self._stale})
             self._stale.clear()
             if is_closing or (result.is_finished and not self._commands):
@@ -263,6 +285,8 @@ class Playback:
         self._report(item, event)
         if isinstance(event, TrackEnded):
             self._let_go(item)
+        if isinstance(event, TrackStarted | TrackEnded):
+            self._follow()
 
     async def _wait(self, result: StepResult) -> None:
         """Wait for a command, for data that is missing, or for the instant that the step named."""
@@ -290,7 +314,7 @@ class Playback:
     def _read_from(self, item: Item, position_us: int, *, replaces: bool) -> None:
         """Begin a new reading of an item, as a track of its own."""
         self._readings.stop(item.track_id)
-        item.error = None
+        item.error, item.is_read = None, False
         item.track_id = track_id = self._readings.begin(item.main, position_us, partial(self._was_read, item))
         item.move_to(position_us)
         self._command(
@@ -308,20 +332,37 @@ class Playback:
     def _was_read(self, item: Item, error: MediaError | None) -> None:
         if item not in self._items:
             return
-        item.error = error
+        item.error, item.is_read = error, True
         if error is not None:
             self._failed(item, error)
-        if item is self._items[-1] and not self._is_closing:
-            self._follow()
+        self._follow()
 
     def _follow(self) -> None:
         """Open what comes next, early enough that there is no gap."""
-        if self._following:
-            item = Item(self._following.popleft())
-            self._items.append(item)
-            self._read_from(item, item.request.start_us, replaces=False)
-        else:
+        if self._drop_count or self._is_closing or not self._items or not self._items[-1].is_read:
+            return
+        coming = self._items[self._items.index(self._base) + 1 :]
+        coming_us = sum(self._readings.length_us(item.track_id) for item in coming)
+        if coming_us > COMING_US or sum(item.error is None for item in coming) >= MOST_COMING:
+            return
+        item = self._next_after(self._items[-1])
+        if item is None:
             self._command(CloseQueue())
+            return
+        self._items.append(item)
+        self._read_from(item, item.request.start_us, replaces=False)
+
+    def _have_dropped(self, track_ids: frozenset[TrackId]) -> None:
+        for item in [item for item in self._items if item.track_id in track_ids]:
+            self._let_go(item)
+        self._follow()
+
+    @property
+    def _base(self) -> Item:
+        """What the items that are coming follow: what takes the place of the others, or is heard, or is the first."""
+        if self._wish is not None and self._wish.item in self._items:
+            return self._wish.item
+        return next((item for item in self._items if item.track_id == self._heard), self._items[0])
 
     def _forget_readings(self) -> None:
         """Forget those that nobody will hear any more: seek after seek makes many."""

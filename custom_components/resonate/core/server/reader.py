@@ -35,6 +35,8 @@ class Reader:
         """Nothing follows what can still be taken."""
         self.read_count = 0
         """How many passages came in so far."""
+        self.read_frames = 0
+        """And how many frames."""
         self._source = source
         self._mix_rate = mix_rate
         self._media = media
@@ -66,6 +68,7 @@ class Reader:
                 return
             self._passages.append(passage)
             self.read_count += 1
+            self.read_frames += len(passage.block)
             self._frame_count += len(passage.block)
             self._on_data()
             length_us = READ_US

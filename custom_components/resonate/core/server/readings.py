@@ -10,7 +10,7 @@ from ..errors import MediaDecodeError, MediaError, MediaOpenError
 from ..media.request import PATIENCE_US
 from ..media.source import Source, SourceInfo
 from ..step import TrackInput
-from ..units import TrackId
+from ..units import TrackId, frames_to_us
 from .limited import LimitedRunner
 from .reader import Reader
 from .reconnecting import read_on
@@ -32,6 +32,8 @@ class Access:
         self.source = source
         self.info: SourceInfo | None = None
         """None until it is open."""
+        self.has_given = False
+        """Whether anything came of it so far."""
         self.reading: asyncio.Task[None] | None = None
         """The latest."""
         self._make_again = make_again
@@ -137,6 +139,11 @@ class Readings:
         access.reading = self._spawn(self._read(access, reader, media, position_us, access.reading, done))
         return track_id
 
+    def length_us(self, track_id: TrackId | None) -> int:
+        """Return how much of a track was read so far."""
+        reader = None if track_id is None else self._readers.get(track_id)
+        return 0 if reader is None else frames_to_us(reader.read_frames, self._mix_rate)
+
     def has_news(self, track_id: TrackId) -> bool:
         """Whether a track has something that was not taken."""
         reader = self._readers.get(track_id)
@@ -182,6 +189,9 @@ class Readings:
         except Exception as err:
             _LOGGER.exception("Reading a medium ended by an error of our own")
             error = MediaDecodeError(str(err))
+        access.has_given = access.has_given or reader.read_count > 0
+        if error is None and not access.has_given and position_us == 0:
+            error = MediaDecodeError("there is no audio in it")
         if not reader.is_stopped:
             done(error)
             reader.end(is_broken=error is not None)

@@ -7,6 +7,7 @@ from typing import Final
 from ..clock import Clock
 from ..events import LossReason
 from ..media.request import MediaRequest
+from ..queue import Queue
 from ..stream.work import Work
 from ..units import US_PER_MS, ClientId, GroupId, ServerTimeUs
 from .connector import Connector
@@ -14,6 +15,7 @@ from .dialer import Dialer, Target
 from .group import ResonateGroup
 from .listener import Listener
 from .notices import Listener as Notice, Notices
+from .queue_controls import QueueControls
 from .registry import Registry
 from .runner import Runner
 from .session import Session
@@ -124,12 +126,14 @@ class ResonateServer:
         target: ClientId | GroupId,
         requests: Sequence[MediaRequest],
         *,
+        keeps_queue: bool = False,
         start_at: ServerTimeUs | None = None,
         when_open: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """Play media one after another. Returns when the first is open; raises MediaError when it cannot be.
+        """Play media one after another in the place of the queue, or before the rest of it with `keeps_queue`.
 
-        Raises FormatError when players are there and none of them can be played to.
+        Returns when one is open; raises MediaError when none can be, FormatError when players are there and none of
+        them can be played to, and QueueError for too many.
 
         `when_open` is awaited once it is open and before anything of it is sent: who is moved into the group then
         hears it from its beginning, and nobody is moved for what cannot be opened.
@@ -138,7 +142,7 @@ class ResonateServer:
         for client_id, client in group.members.items():
             if client.session is None:
                 self._dialer.want(client_id)
-        await group.play(requests, start_at=start_at, when_open=when_open)
+        await group.play(requests, keeps_queue=keeps_queue, start_at=start_at, when_open=when_open)
 
     async def pause(self, target: ClientId | GroupId, *, at: ServerTimeUs | None = None) -> None:
         """Let nothing more be heard until `resume`, from now on or from an instant on.
@@ -148,16 +152,24 @@ class ResonateServer:
         await self._registry.group_of(target).pause(at=at)
 
     async def resume(self, target: ClientId | GroupId) -> None:
-        """Go on after `pause`. Raises CommandRefusedError when nothing is paused."""
+        """Go on after `pause`, else play what was played last. Raises CommandRefusedError when there is nothing."""
         await self._registry.group_of(target).resume()
 
     async def stop(self, target: ClientId | GroupId, *, at: ServerTimeUs | None = None) -> None:
-        """End what plays and forget it, now or at an instant: what is asked for before that counts instead."""
+        """End what plays, now or at an instant: what is asked for before that counts instead. The queue stays."""
         await self._registry.group_of(target).stop(at=at)
 
     async def seek(self, target: ClientId | GroupId, position_us: int) -> None:
         """Go on elsewhere in the medium. Raises CommandRefusedError where that is not possible."""
         await self._registry.group_of(target).seek(position_us)
+
+    def queue(self, target: ClientId | GroupId) -> QueueControls:
+        """Return what can be done to the queue of a group."""
+        return self._registry.group_of(target).queue
+
+    async def restore(self, target: ClientId | GroupId, queue: Queue, *, position_us: int | None) -> bool:
+        """Let a group that has none take over a queue, paused at a position; return whether it did."""
+        return self._registry.group_of(target).restore(queue, position_us=position_us)
 
     async def choose_channels_anew(self, target: ClientId | GroupId) -> None:
         """Have the MediaStream that plays say anew which of its channels each player hears."""

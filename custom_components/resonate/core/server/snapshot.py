@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from ..events import LossReason
 from ..formats import StreamFormat
+from ..queue import Queue
 from ..units import ClientId, GroupId, ServerTimeUs
 
 
@@ -76,6 +77,8 @@ class GroupSnapshot:
     members: tuple[ClientId, ...]
     state: PlaybackState = PlaybackState.IDLE
     medium: MediumSnapshot | None = None
+    queue: Queue = field(default_factory=Queue)
+    """What it plays one after another; what is heard need not be in it any more."""
     position_us: int | None = None
     """Position in the medium at `position_at`; it goes on from there while the state is PLAYING."""
     position_at: ServerTimeUs | None = None
