@@ -95,7 +95,7 @@ from hypothesis import given, settings, strategies as st
 import numpy as np
 import pytest
 
-from core.errors import MediaError, MediaOpenError, ResonateError
+from core.errors import MediaError, MediaOpenError, ResonateError, UnknownEntryError
 from core.events import LossReason, PlaybackEnded, Underrun
 from core.formats import STEREO, StreamFormat
 from core.media.request import MediaRequest
@@ -221,8 +221,9 @@ class Asker:
                 return queue.jump(entry_id)
             case "remove", _:
                 return queue.remove([entry_id])
-            case "move", int() if entry_id > 0:
-                queue.move(entry_id, value // 2)
+            case "move", int():
+                with suppress(UnknownEntryError):
+                    queue.move(entry_id, value // 2)
             case "repeat", Repeat():
                 queue.set_repeat(value)
             case "shuffle", bool():
