@@ -54,6 +54,30 @@ class StreamOpener:
             return UrlStream(self, answer.response, what)
         return RangedStream(self, url, answer.response, what, answer.length)
 
+    async def async_fetch(self, url: str, max_bytes: int, is_wanted: Callable[[str], bool]) -> Fetched | None:
+        """Return what is at `url`, at most one byte more than `max_bytes`; None when its type is not wanted.
+
+        Home Assistant's loop. Raises MediaOpenError.
+        """
+        what = URL(url).host or "the server"
+        try:
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
+                response = (await self._async_request(url, what, 0)).response
+                if not is_wanted(response.content_type):
+                    response.close()
+                    return None
+                async with aclosing(_pieces_of(response)) as pieces:
+                    data = bytearray()
+                    async for piece in pieces:
+                        data += piece
+                        if len(data) > max_bytes:
+                            break
+        except TimeoutError as error:
+            raise MediaOpenError(f"{what} did not answer in time") from error
+        except (ClientError, OSError) as error:
+            raise MediaOpenError(f"{what} broke off: {error}") from error
+        return Fetched(bytes(data[: max_bytes + 1]), response.url)
+
     def open_speech(self, pieces: Pieces) -> ByteStream:
         """Give out speech while it is being synthesised. Media threads only; waits for nothing."""
         return PumpedStream(self, pieces, "the speech engine", SPEECH_TIMEOUT_S)
@@ -122,6 +146,14 @@ class StreamOpener:
         is_ranged = response.headers.get(hdrs.ACCEPT_RANGES) == "bytes" and response.content_length
         length = response.content_length if is_ranged else None
         return _Answer(response, length, None if offset else _station_of(response, length))
+
+
+class Fetched(NamedTuple):
+    """A whole answer, not a stream."""
+
+    data: bytes
+    url: URL
+    """Where it came from in the end."""
 
 
 class _Answer(NamedTuple):

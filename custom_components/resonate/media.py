@@ -24,6 +24,7 @@ HOST_PATHS: Final = ("/api/", "/local/", "/media/")
 """Paths of Home Assistant's own web server; every other one is a file."""
 SPEECH_PATIENCE_US: Final = round(SPEECH_TIMEOUT_S * US_PER_S) + PATIENCE_US
 """Longer than its engine may be silent, which it may be before every sentence."""
+MAX_DURATION_S: Final = 10**9
 RADIO_SOURCE: Final = "media-source://radio_browser/"
 PLAYLIST_TYPES: Final = frozenset({"application/vnd.apple.mpegurl", "application/x-mpegurl", "application/dash+xml"})
 PLAYLIST_SUFFIXES: Final = frozenset({".m3u8", ".mpd"})
@@ -39,6 +40,9 @@ class MediaOrder:
     title: str | None = None
     artist: str | None = None
     album: str | None = None
+    duration_us: int | None = None
+    artwork_url: str | None = None
+    """An address, or a path of Home Assistant's web server."""
 
     @classmethod
     def from_call(cls, media_type: str, media_id: str, entity_id: str, extra: Mapping[str, Any]) -> Self:
@@ -56,7 +60,21 @@ class MediaOrder:
             title=text("title"),
             artist=text("artist"),
             album=text("album", "albumName", "album_name"),
+            duration_us=_duration_us(known.get("duration")),
+            artwork_url=text("imageUrl", "image_url", "thumbnail") or _first_image(known.get("images")),
         )
+
+
+def _duration_us(seconds: object) -> int | None:
+    return round(seconds * US_PER_S) if isinstance(seconds, int | float) and 0 < seconds < MAX_DURATION_S else None
+
+
+def _first_image(images: object) -> str | None:
+    """Return the address in `[{"url": ...}, ...]`, as Google Cast has it."""
+    match images:
+        case [{"url": str(url)}, *_]:
+            return url or None
+    return None
 
 
 async def async_make_request(hass: HomeAssistant, opener: StreamOpener, order: MediaOrder) -> MediaRequest:
@@ -66,14 +84,7 @@ async def async_make_request(hass: HomeAssistant, opener: StreamOpener, order: M
     """
     mime_type = order.media_type if "/" in order.media_type else None
     if media_source.is_media_source_id(order.media_id):
-        try:
-            resolved = await media_source.async_resolve_media(hass, order.media_id, order.entity_id)
-        except HomeAssistantError as error:
-            raise HomeAssistantError(
-                translation_domain=DOMAIN,
-                translation_key="media_not_found",
-                translation_placeholders={"media_id": order.media_id, "reason": str(error)},
-            ) from error
+        resolved = await async_resolve(hass, order)
         mime_type = resolved.mime_type or mime_type
         location = resolved.path or _locate_url(hass, opener, resolved.url, mime_type)
     else:
@@ -88,6 +99,18 @@ async def async_make_request(hass: HomeAssistant, opener: StreamOpener, order: M
         is_live=order.media_id.startswith(RADIO_SOURCE),
         patience_us=SPEECH_PATIENCE_US if _is_speech(opener, location) else PATIENCE_US,
     )
+
+
+async def async_resolve(hass: HomeAssistant, order: MediaOrder) -> media_source.PlayMedia:
+    """Return what a media source has for an id of its own. Raises HomeAssistantError."""
+    try:
+        return await media_source.async_resolve_media(hass, order.media_id, order.entity_id)
+    except HomeAssistantError as error:
+        raise HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key="media_not_found",
+            translation_placeholders={"media_id": order.media_id, "reason": str(error)},
+        ) from error
 
 
 def _is_speech(opener: StreamOpener, location: MediaLocation) -> bool:
@@ -108,11 +131,24 @@ def name_of(media_id: str) -> str | None:
 async def _async_locate(
     hass: HomeAssistant, opener: StreamOpener, media_id: str, mime_type: str | None
 ) -> MediaLocation:
+    return await async_find_file(hass, media_id) or _locate_url(hass, opener, media_id, mime_type)
+
+
+async def async_find_file(hass: HomeAssistant, media_id: str) -> Path | None:
+    """Return the file that an id is a path of; None when it is none. Raises ServiceValidationError if not allowed."""
     if media_id.startswith("file://"):
-        return await _async_allowed_file(hass, unquote(urlsplit(media_id).path))
+        return await _async_allowed_file(hass, path_of_file_url(media_id))
     if media_id.startswith("/") and not await hass.async_add_executor_job(_is_of_host, media_id):
         return await _async_allowed_file(hass, media_id)
-    return _locate_url(hass, opener, media_id, mime_type)
+    return None
+
+
+def path_of_file_url(url: str) -> str:
+    """Return the path in a file:// address. Raises ServiceValidationError."""
+    try:
+        return unquote(urlsplit(url).path)
+    except ValueError:
+        raise _unknown(url) from None
 
 
 def _is_of_host(path: str) -> bool:
@@ -129,19 +165,26 @@ async def _async_allowed_file(hass: HomeAssistant, path: str) -> Path:
 
 
 def _locate_url(hass: HomeAssistant, opener: StreamOpener, url: str, mime_type: str | None) -> MediaLocation:
-    try:
-        parsed = URL(url)
-    except ValueError:
-        raise _unknown(url) from None
+    parsed = parse_url(url)
     is_ours = url.startswith("/") or is_hass_url(hass, url)
     if is_ours and (speech := _find_speech(hass, parsed.path)) is not None:
         return partial(opener.open_speech, speech.async_stream_result)
-    if not is_ours and (not parsed.host or parsed.scheme not in ("http", "https")):
-        raise _unknown(url)
     url = async_process_play_media_url(hass, url)
     if mime_type in PLAYLIST_TYPES or PurePosixPath(parsed.path).suffix.lower() in PLAYLIST_SUFFIXES:
         return url  # FFmpeg fetches the parts by itself, as only it knows which
     return partial(opener.open_url, url)
+
+
+def parse_url(url: str) -> URL:
+    """Return an address that can be fetched, or a path of our web server. Raises ServiceValidationError."""
+    try:
+        parsed = URL(url)
+    except ValueError:
+        raise _unknown(url) from None
+    is_web = parsed.host and parsed.scheme in ("http", "https")
+    if not is_web and not url.startswith("/"):
+        raise _unknown(url)
+    return parsed
 
 
 def _unknown(media_id: str) -> ServiceValidationError:

@@ -1,12 +1,13 @@
 """A Home Assistant with our entry, real sockets on loopback, and players to connect."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import AsyncMock, MagicMock, patch
 
+from aiohttp import web
 from homeassistant.const import CONF_HOST, CONF_PORT, MATCH_ALL
 from homeassistant.core import HomeAssistant, callback
 import pytest
@@ -15,7 +16,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.resonate.const import DOMAIN
 
 from .fake_client import FakeClient
-from .helpers import Connect, Until, free_port, start, state_of, view_of
+from .helpers import Connect, Serve, Until, free_port, start, state_of, view_of
 from .media_files import write_wav
 
 TIMEOUT_S = 15.0
@@ -132,3 +133,22 @@ async def connect(hass: HomeAssistant, news: asyncio.Event, until: Until) -> Asy
     yield make
     for client in clients:
         await client.close()
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    """Serves one handler, and returns the address."""
+    runners: list[web.AppRunner] = []
+
+    async def start(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> str:
+        application = web.Application()
+        application.router.add_get("/{name:.*}", handler)
+        runner = web.AppRunner(application, shutdown_timeout=0.1, handler_cancellation=True)
+        runners.append(runner)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        return f"http://127.0.0.1:{runner.addresses[0][1]}"
+
+    yield start
+    for runner in runners:
+        await runner.cleanup()

@@ -5,6 +5,7 @@ import socket
 import threading
 from typing import Any
 
+from aiohttp import web
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
@@ -20,6 +21,7 @@ LONG = "media-source://media_source/local/long.wav"
 
 type Until = Callable[[Callable[[], object]], Awaitable[None]]
 type Connect = Callable[..., Awaitable[FakeClient]]
+type Serve = Callable[[Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[str]]
 
 
 async def start(hass: HomeAssistant, entry: MockConfigEntry) -> None:

@@ -1,7 +1,7 @@
 """Where media come from: files, URLs, speech; and what becomes of bad ones."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from aiohttp import web
@@ -18,10 +18,8 @@ from custom_components.resonate.byte_streams import StreamOpener
 from custom_components.resonate.media import MediaOrder, async_make_request, name_of
 
 from .fake_client import FakeClient
-from .helpers import Connect, Until, act, attribute_of, entity_of, play, state_of
+from .helpers import Connect, Serve, Until, act, attribute_of, entity_of, play, state_of
 from .media_files import mp3, wav, write_wav
-
-type Serve = Callable[[Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[str]]
 
 SECOND_BYTES = 48_000 * 4  # as the player is sent it
 
@@ -29,25 +27,6 @@ SECOND_BYTES = 48_000 * 4  # as the player is sent it
 @pytest.fixture
 async def kitchen(media_dir: Path, running: MockConfigEntry, connect: Connect) -> FakeClient:
     return await connect("kitchen")
-
-
-@pytest.fixture
-async def serve() -> AsyncIterator[Serve]:
-    """Serves one handler, and returns the address."""
-    runners: list[web.AppRunner] = []
-
-    async def start(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> str:
-        application = web.Application()
-        application.router.add_get("/{name:.*}", handler)
-        runner = web.AppRunner(application, shutdown_timeout=0.1, handler_cancellation=True)
-        runners.append(runner)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        return f"http://127.0.0.1:{runner.addresses[0][1]}"
-
-    yield start
-    for runner in runners:
-        await runner.cleanup()
 
 
 async def fails(hass: HomeAssistant, media_id: str, client: FakeClient) -> HomeAssistantError:
