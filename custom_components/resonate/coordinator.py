@@ -25,7 +25,9 @@ from .core.stream.policy import SendPolicy
 from .core.units import ClientId, GroupId, ServerTimeUs
 from .discovery import Discovery
 from .gathering import Gatherer
-from .media import MediaOrder, async_make_request
+from .late_media import LateMedia
+from .media import MediaOrder
+from .once import Once
 from .repairs import async_report_port
 from .storage import DeviceStore, KnownDevice, async_load_server_id
 
@@ -70,6 +72,8 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         self.data = ResonateData()
         self.devices = DeviceStore(hass)
         self._opener = StreamOpener(hass)
+        self.late_media = LateMedia(hass, self._opener)
+        self.once = Once()
         self.bridge: Bridge
         self._discovery: Discovery | None = None
         self._gatherer: Gatherer | None = None
@@ -151,14 +155,19 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
 
     # What entities ask for
 
-    async def async_play(self, client_id: ClientId, order: MediaOrder, action: Hashable | None) -> None:
+    async def async_play(
+        self, client_id: ClientId, order: MediaOrder, action: Hashable | None, *, keeps_queue: bool = False
+    ) -> None:
         """Play on the client's group; targets of one `action` become one group."""
 
         async def play(when_open: Callable[[ResonateServer], Awaitable[None]] | None = None) -> None:
-            request = await async_make_request(self.hass, self._opener, order)
+            requests = await self.late_media.async_requests(order)
             await self.bridge.async_ask(
                 lambda server: server.play(
-                    client_id, [request], when_open=None if when_open is None else partial(when_open, server)
+                    client_id,
+                    requests,
+                    keeps_queue=keeps_queue,
+                    when_open=None if when_open is None else partial(when_open, server),
                 )
             )
 

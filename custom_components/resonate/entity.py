@@ -16,8 +16,10 @@ from .core.errors import (
     MediaDecodeError,
     MediaError,
     MediaOpenError,
+    QueueFullError,
     Refusal,
     ResonateError,
+    UnknownEntryError,
     UnknownTargetError,
     UnsupportedMediaError,
 )
@@ -29,6 +31,8 @@ ERROR_TO_KEY: dict[type[ResonateError], str] = {
     MediaError: "media_broken",
     FormatError: "no_common_format",
     UnknownTargetError: "device_away",
+    UnknownEntryError: "entry_unknown",
+    QueueFullError: "queue_full",
     ResonateError: "command_failed",
 }
 """The first class that fits counts."""
@@ -38,6 +42,8 @@ REFUSAL_TO_KEY: dict[Refusal, str] = {
     Refusal.NOTHING_TO_PLAY: "refused_nothing_to_play",
     Refusal.NOTHING_PLAYS: "refused_nothing_plays",
     Refusal.NOTHING_PAUSED: "refused_nothing_paused",
+    Refusal.NO_NEXT: "refused_no_next",
+    Refusal.NO_PREVIOUS: "refused_no_previous",
     Refusal.NOT_SEEKABLE: "refused_not_seekable",
     Refusal.NO_VOLUME: "refused_no_volume",
     Refusal.NO_MUTE: "refused_no_mute",

@@ -26,6 +26,7 @@ SPEECH_PATIENCE_US: Final = round(SPEECH_TIMEOUT_S * US_PER_S) + PATIENCE_US
 """Longer than its engine may be silent, which it may be before every sentence."""
 MAX_DURATION_S: Final = 10**9
 RADIO_SOURCE: Final = "media-source://radio_browser/"
+SPEECH_SOURCE: Final = "media-source://tts/"
 PLAYLIST_TYPES: Final = frozenset({"application/vnd.apple.mpegurl", "application/x-mpegurl", "application/dash+xml"})
 PLAYLIST_SUFFIXES: Final = frozenset({".m3u8", ".mpd"})
 

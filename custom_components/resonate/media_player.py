@@ -9,7 +9,6 @@ from homeassistant.components.media_player import (
     BrowseMedia,
     MediaPlayerDeviceClass,
     MediaPlayerEnqueue,
-    MediaPlayerEntity,
     MediaPlayerEntityFeature,
     MediaPlayerState,
     MediaType,
@@ -21,10 +20,11 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import DOMAIN
 from .coordinator import ResonateConfigEntry
-from .core.server.snapshot import PlaybackState
+from .core.server.snapshot import GroupSnapshot, PlaybackState
 from .core.units import US_PER_S, ClientId
 from .entity import ResonateEntity, translated
 from .media import MediaOrder, name_of
+from .queue_player import QueuePlayer
 
 PARALLEL_UPDATES = 0
 
@@ -65,7 +65,7 @@ async def async_setup_entry(
     add_new()
 
 
-class ResonateMediaPlayer(ResonateEntity, MediaPlayerEntity):
+class ResonateMediaPlayer(ResonateEntity, QueuePlayer):
     """Shows a player and the group it is in, and passes on what the user wants."""
 
     _attr_name = None
@@ -75,15 +75,9 @@ class ResonateMediaPlayer(ResonateEntity, MediaPlayerEntity):
     async def async_play_media(
         self, media_type: MediaType | str, media_id: str, enqueue: MediaPlayerEnqueue | None = None, **kwargs: Any
     ) -> None:
-        """Play in place of what plays; return when the medium is open."""
-        if enqueue not in (None, MediaPlayerEnqueue.PLAY, MediaPlayerEnqueue.REPLACE):
-            raise ServiceValidationError(
-                translation_domain=DOMAIN,
-                translation_key="enqueue_not_supported",
-                translation_placeholders={"enqueue": enqueue},
-            )
+        """Play in place of what plays, or later; return when the medium is open, or in the queue."""
         order = MediaOrder.from_call(media_type, media_id, self.entity_id, kwargs.get("extra") or {})
-        await self._async_play(order)
+        await self.async_enqueue(order, enqueue)
 
     @override
     async def async_browse_media(
@@ -93,11 +87,6 @@ class ResonateMediaPlayer(ResonateEntity, MediaPlayerEntity):
         return await media_source.async_browse_media(
             self.hass, media_content_id, content_filter=lambda item: item.media_content_type.startswith("audio/")
         )
-
-    @translated
-    async def _async_play(self, order: MediaOrder) -> None:
-        action = None if self._context is None else self._context.id
-        await self.coordinator.async_play(self._client_id, order, action)
 
     @override
     @translated
@@ -180,6 +169,18 @@ class ResonateMediaPlayer(ResonateEntity, MediaPlayerEntity):
         return view.device.client_id
 
     @property
+    @override
+    def target(self) -> ClientId:
+        """The client itself: it stands for the group that it is in."""
+        return self._client_id
+
+    @property
+    @override
+    def shown_group(self) -> GroupSnapshot | None:
+        """The group that it is in."""
+        return self._view.group
+
+    @property
     def _client_id(self) -> ClientId:
         return self._view.device.client_id
 
@@ -214,6 +215,7 @@ class ResonateMediaPlayer(ResonateEntity, MediaPlayerEntity):
         self._attr_media_position_updated_at = self._view.position_at
         if medium is not None and medium.is_seekable:
             self._attr_supported_features |= MediaPlayerEntityFeature.SEEK
+        self.show_queue(group)
 
 
 def _seconds(length_us: int | None) -> int | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from homeassistant.components.media_player import MediaPlayerEntityFeature as Feature
 from homeassistant.core import Context, HomeAssistant, callback
-from homeassistant.exceptions import HomeAssistantError, ServiceNotSupported, ServiceValidationError
+from homeassistant.exceptions import HomeAssistantError, ServiceNotSupported
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
@@ -112,15 +112,6 @@ async def test_another_medium_takes_the_place_of_the_first(
     await play(hass, SONG, kitchen, enqueue="replace")
     await until(lambda: attribute_of(hass, kitchen, "media_content_id") == SONG)
     await until(lambda: state_of(hass, kitchen) == "idle")
-
-
-async def test_the_queue_is_not_promised(hass: HomeAssistant, running: MockConfigEntry, connect: Connect) -> None:
-    kitchen = await connect("kitchen")
-    assert Feature.MEDIA_ENQUEUE not in features_of(hass, kitchen)
-    assert Feature.MEDIA_ANNOUNCE not in features_of(hass, kitchen)
-    with pytest.raises(ServiceValidationError) as caught:
-        await play(hass, SONG, kitchen, enqueue="add")
-    assert caught.value.translation_key == "enqueue_not_supported"
 
 
 @pytest.mark.parametrize(

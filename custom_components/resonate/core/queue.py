@@ -65,7 +65,9 @@ class Queue:
     @property
     def has_next(self) -> bool:
         """Whether `skip` leads anywhere."""
-        return self.skip() is not None
+        if not self.entries or self.repeat is not Repeat.OFF:
+            return bool(self.entries)
+        return self.current != self.entries[-1].entry_id
 
     @property
     def has_previous(self) -> bool:

@@ -183,6 +183,18 @@ async def test_one_that_cannot_be_opened_is_passed_over_with_an_event() -> None:
         assert np.array_equal(house.sent_pcm("ann"), shelf.joined("a", "b"))
 
 
+async def test_of_what_is_asked_for_nothing_else_is_played_instead() -> None:
+    async with housed("ann") as house:
+        shelf = Shelf()
+        await house.group.play([shelf.put("a", 20), shelf.put("b", 20)])
+        await house.clock.sleep(SECOND)
+        with pytest.raises(MediaOpenError, match="no -"):
+            await house.group.play([shelf.missing("-")], keeps_queue=True)
+        await house.clock.sleep(SECOND)
+        assert heard(house) == "a"
+        assert queued(house) == ["a", "b"]
+
+
 async def test_on_the_way_back_what_cannot_be_opened_is_passed_over_too() -> None:
     async with housed("ann") as house:
         shelf = Shelf()

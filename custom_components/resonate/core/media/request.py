@@ -43,6 +43,8 @@ class MediaRequest:
     """Sources that give audio by themselves; then the location does not count."""
     media_id: str = ""
     """What the asker calls it; told back in events."""
+    origin: object = None
+    """What the asker made it from; has no meaning here."""
     title: str | None = None
     artist: str | None = None
     album: str | None = None

@@ -175,7 +175,7 @@ class ResonateGroup:
         else:
             queue = before.replaced(requests)
             first = queue.entries[0]
-        await self.play_from(queue.at(first.entry_id), start_at=start_at, when_open=when_open)
+        await self.play_from(queue.at(first.entry_id), most_tries=len(requests), start_at=start_at, when_open=when_open)
 
     async def play_from(
         self,
@@ -183,6 +183,7 @@ class ResonateGroup:
         *,
         position_us: int | None = None,
         backwards: bool = False,
+        most_tries: int | None = None,
         start_at: ServerTimeUs | None = None,
         when_open: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
@@ -192,7 +193,10 @@ class ResonateGroup:
         self._program.wait_for(queue)
         try:
             item = await self._program.open(
-                self._open, is_wanted=lambda: number == self._request_number, backwards=backwards
+                self._open,
+                is_wanted=lambda: number == self._request_number,
+                most_tries=most_tries,
+                backwards=backwards,
             )
         except BaseException:
             self._give_up(number)

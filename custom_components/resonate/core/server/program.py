@@ -62,14 +62,19 @@ class Program:
         self.queue, self._coming = self.queue.cleared(), None
 
     async def open(
-        self, open_item: Callable[[Item], Awaitable[None]], *, is_wanted: Callable[[], bool], backwards: bool = False
+        self,
+        open_item: Callable[[Item], Awaitable[None]],
+        *,
+        is_wanted: Callable[[], bool],
+        most_tries: int | None = None,
+        backwards: bool = False,
     ) -> Item:
         """Return what the queue that is coming is at, open; what cannot be opened is passed over, while `is_wanted`.
 
-        `open_item` raises MediaError; so does this when nothing can be opened.
+        `open_item` raises MediaError; so does this when nothing can be opened, of `most_tries` at most.
         """
         first_error: MediaError | None = None
-        for _ in range(self.patience):
+        for _ in range(self.patience if most_tries is None else min(most_tries, self.patience)):
             entry = self.latest.current_entry
             if entry is None:  # taken out meanwhile
                 break

@@ -1,0 +1,86 @@
+"""Media that are found when their turn comes: addresses that a media source gives expire."""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import CancelledError
+from typing import Final
+
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+
+from .byte_streams import StreamOpener
+from .core.errors import MediaOpenError
+from .core.media.request import PATIENCE_US, MediaRequest
+from .expansion import async_expand
+from .media import RADIO_SOURCE, SPEECH_PATIENCE_US, SPEECH_SOURCE, MediaOrder, async_make_request
+
+FIND_TIMEOUT_S: Final = 10.0
+"""Less than the core is patient, so that what is told is why."""
+
+
+class LateMedia:
+    """Makes requests that find their medium by themselves."""
+
+    def __init__(self, hass: HomeAssistant, opener: StreamOpener) -> None:
+        """`opener` opens what is found."""
+        self._hass = hass
+        self._opener = opener
+
+    async def async_requests(self, order: MediaOrder) -> list[MediaRequest]:
+        """Return what an order is for, at least one.
+
+        Raises ServiceValidationError and HomeAssistantError for what is not there, MediaError for lists that cannot be
+        read. What is in a list is looked for when its turn comes.
+        """
+        orders = await async_expand(self._hass, self._opener, order)
+        if orders != [order]:
+            return [self.request(each) for each in orders]
+        return [self.request(order, await async_make_request(self._hass, self._opener, order))]
+
+    def request(self, order: MediaOrder, found: MediaRequest | None = None) -> MediaRequest:
+        """Return a request for an order; `found` is what it leads to right now, as far as that is known."""
+        return MediaRequest(
+            resolve=_Search(self._hass, self._opener, order, found),
+            media_id=order.media_id,
+            origin=order,
+            title=order.title,
+            artist=order.artist,
+            album=order.album,
+            duration_us=order.duration_us,
+            mime_type=None if found is None else found.mime_type,
+            is_live=order.media_id.startswith(RADIO_SOURCE),
+            patience_us=SPEECH_PATIENCE_US if order.media_id.startswith(SPEECH_SOURCE) else PATIENCE_US,
+        )
+
+
+def orders_of(requests: Sequence[MediaRequest]) -> list[MediaOrder]:
+    """Return what requests were made from."""
+    return [request.origin for request in requests if isinstance(request.origin, MediaOrder)]
+
+
+class _Search:
+    """Finds a medium. Called by media threads of the core."""
+
+    def __init__(
+        self, hass: HomeAssistant, opener: StreamOpener, order: MediaOrder, found: MediaRequest | None
+    ) -> None:
+        self._hass = hass
+        self._opener = opener
+        self._order = order
+        self._found = found
+
+    def __call__(self) -> MediaRequest:
+        """Return the request proper. Raises MediaOpenError. Blocking."""
+        found, self._found = self._found, None  # good for once: it may have expired by the next time
+        if found is not None:
+            return found
+        search = asyncio.run_coroutine_threadsafe(
+            async_make_request(self._hass, self._opener, self._order), self._hass.loop
+        )
+        try:
+            return search.result(FIND_TIMEOUT_S)
+        except TimeoutError:
+            search.cancel()
+            raise MediaOpenError(f"it was not found within {FIND_TIMEOUT_S:.0f} s") from None
+        except (HomeAssistantError, CancelledError) as error:
+            raise MediaOpenError(str(error)) from error
