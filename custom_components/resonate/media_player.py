@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, Final, override
 
-from homeassistant.components import media_source
 from homeassistant.components.media_player import (
     DOMAIN as MEDIA_PLAYER_DOMAIN,
     BrowseMedia,
@@ -18,6 +17,7 @@ from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .browse import async_browse
 from .const import DOMAIN
 from .coordinator import ResonateConfigEntry
 from .core.server.snapshot import GroupSnapshot, PlaybackState
@@ -84,9 +84,7 @@ class ResonateMediaPlayer(ResonateEntity, QueuePlayer):
         self, media_content_type: MediaType | str | None = None, media_content_id: str | None = None
     ) -> BrowseMedia:
         """Browse everything that is heard."""
-        return await media_source.async_browse_media(
-            self.hass, media_content_id, content_filter=lambda item: item.media_content_type.startswith("audio/")
-        )
+        return await async_browse(self.hass, media_content_id)
 
     @override
     @translated
