@@ -11,6 +11,8 @@ from homeassistant.components.media_player import (
     MediaPlayerEntityFeature,
     MediaPlayerState,
     MediaType,
+    SearchMedia,
+    SearchMediaQuery,
 )
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ServiceValidationError
@@ -25,6 +27,7 @@ from .core.units import US_PER_S, ClientId
 from .entity import ResonateEntity, translated
 from .media import MediaOrder, name_of
 from .queue_player import QueuePlayer
+from .search import async_search
 
 PARALLEL_UPDATES = 0
 
@@ -38,6 +41,7 @@ PLAYBACK_TO_STATE: Final = {
 ALWAYS: Final = (
     MediaPlayerEntityFeature.PLAY_MEDIA
     | MediaPlayerEntityFeature.BROWSE_MEDIA
+    | MediaPlayerEntityFeature.SEARCH_MEDIA
     | MediaPlayerEntityFeature.PLAY
     | MediaPlayerEntityFeature.PAUSE
     | MediaPlayerEntityFeature.STOP
@@ -85,6 +89,11 @@ class ResonateMediaPlayer(ResonateEntity, QueuePlayer):
     ) -> BrowseMedia:
         """Browse everything that is heard."""
         return await async_browse(self.hass, media_content_id)
+
+    @override
+    async def async_search_media(self, query: SearchMediaQuery) -> SearchMedia:
+        """Search everything that is heard."""
+        return await async_search(self.hass, query)
 
     @override
     @translated
