@@ -18,6 +18,7 @@ from .group import ResonateGroup
 from .notices import Notices
 from .session import Session
 from .snapshot import ServerSnapshot
+from .volumes import Volumes
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ class Registry:
         *,
         make_group: Callable[[GroupId, str], ResonateGroup],
         notices: Notices,
+        volumes: Volumes,
         client_lost: Callable[[ClientId, LossReason], None],
     ) -> None:
         """Know nobody. `client_lost` is told when a client is gone."""
@@ -42,6 +44,7 @@ class Registry:
         """The live ones, with those that have not introduced themselves."""
         self._make_group = make_group
         self._notices = notices
+        self._volumes = volumes
         self._client_lost = client_lost
         self._named_groups: set[GroupId] = set()
         self._homes: dict[ClientId, ResonateGroup] = {}
@@ -53,7 +56,10 @@ class Registry:
         return ServerSnapshot(
             port=port,
             clients={key: client.snapshot(self._homes[key].group_id) for key, client in self.clients.items()},
-            groups={group_id: group.snapshot() for group_id, group in self.groups.items()},
+            groups={
+                group_id: self._volumes.shown(group.snapshot(), group.members.values())
+                for group_id, group in self.groups.items()
+            },
         )
 
     async def close(self) -> None:
@@ -159,6 +165,7 @@ class Registry:
         if client is None or session.state is None:
             return
         self._homes[client.client_id].client_changed(client)
+        self._volumes.reported(session)
         was_available, client.was_available = client.was_available, session.state.is_available
         if was_available and not client.was_available:
             self._step_aside(client)
@@ -174,6 +181,7 @@ class Registry:
     def ended(self, session: Session) -> None:
         """Leave the client in its group, without a session."""
         self.sessions.discard(session)
+        self._volumes.ended(session)
         client = self._client_of(session)
         if client is None or session.loss_reason is None:
             return

@@ -10,6 +10,7 @@ from ..media.request import MediaRequest
 from ..queue import Queue
 from ..stream.work import Work
 from ..units import US_PER_MS, ClientId, GroupId, ServerTimeUs
+from ..volume import MAX_VOLUME
 from .connector import Connector
 from .dialer import Dialer, Target
 from .group import ResonateGroup
@@ -23,6 +24,7 @@ from .settings import ServerSettings
 from .snapshot import ServerSnapshot
 from .statistics import LoopLag, ServerStatistics
 from .transport import Transport
+from .volumes import VolumeLimits, Volumes
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -42,9 +44,11 @@ class ResonateServer:
         self._render = render
         self._media = media
         self._notices = Notices(lambda: self._registry.picture(self.port), clock)
+        self._volumes = Volumes(clock, lambda: self._notices.changed(can_wait=True))
         self._registry = Registry(
             make_group=self._make_group,
             notices=self._notices,
+            volumes=self._volumes,
             client_lost=lambda client_id, reason: self._dialer.client_lost(client_id, reason),
         )
         self._listener = Listener(clock, self._serve_accepted)
@@ -178,16 +182,36 @@ class ResonateServer:
     # Single clients. All raise UnknownTargetError, and CommandRefusedError when the client cannot do that now.
 
     async def set_volume(self, client_id: ClientId, volume: int) -> None:
-        """Set a player's volume, 0-100; the snapshot shows it once the player confirms it."""
-        self._registry.live_session(client_id).set_volume(volume)
+        """Set a player's volume, 0-100, its maximum at most; the snapshot shows it once the player confirms it."""
+        self._volumes.set_volume(self._registry.live_session(client_id), volume)
 
     async def set_muted(self, client_id: ClientId, muted: bool) -> None:
         """Mute a player or end that."""
-        self._registry.live_session(client_id).set_muted(muted)
+        self._volumes.set_muted(self._registry.live_session(client_id), muted)
 
     async def set_output_delay(self, client_id: ClientId, delay_ms: int) -> None:
         """Set how much a player plays before the timestamps, 0-5000 ms."""
         self._registry.live_session(client_id).set_output_delay(delay_ms)
+
+    def set_limits(
+        self, client_id: ClientId, *, max_volume: int | None = None, start_volume: int | None = None
+    ) -> None:
+        """Have a player never be louder than `max_volume`, and connect with `start_volume`; both 0-100, None: as it is.
+
+        Kept for clients that are not known, too. One that is louder at present goes down.
+        """
+        limit = MAX_VOLUME if max_volume is None else max_volume
+        self._volumes.set_limits(client_id, VolumeLimits(max_volume=limit, start_volume=start_volume))
+
+    # The members of a group together. Both raise UnknownTargetError, and CommandRefusedError when none of them can.
+
+    async def set_group_volume(self, target: ClientId | GroupId, volume: int) -> None:
+        """Move the volume of a group to `volume`, 0-100; its members keep their differences (protocol.md 9.4)."""
+        self._volumes.set_group_volume(self._registry.group_of(target).members.values(), volume)
+
+    async def set_group_muted(self, target: ClientId | GroupId, muted: bool) -> None:
+        """Mute all members of a group that can be muted, or end that."""
+        self._volumes.set_group_muted(self._registry.group_of(target).members.values(), muted)
 
     # Groups
 

@@ -82,6 +82,12 @@ class GroupSnapshot:
     position_us: int | None = None
     """Position in the medium at `position_at`; it goes on from there while the state is PLAYING."""
     position_at: ServerTimeUs | None = None
+    volume: int | None = None
+    """0-100, the mean of the members that take one; what they were told counts until they confirm it."""
+    is_muted: bool | None = None
+    """Whether all members are that can be muted."""
+    can_set_volume: bool = False
+    can_mute: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
