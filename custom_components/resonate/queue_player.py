@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Hashable
-import random
 from typing import Any, Final, override
 
 from homeassistant.components.media_player import (
@@ -22,7 +21,6 @@ from .media import MediaOrder
 
 REPEAT_TO_MODE: Final = {Repeat.OFF: RepeatMode.OFF, Repeat.ONE: RepeatMode.ONE, Repeat.ALL: RepeatMode.ALL}
 MODE_TO_REPEAT: Final = {mode: repeat for repeat, mode in REPEAT_TO_MODE.items()}
-_SEEDS: Final = 2**32
 
 
 class QueuePlayer(MediaPlayerEntity):
@@ -76,8 +74,7 @@ class QueuePlayer(MediaPlayerEntity):
     @translated
     async def async_set_shuffle(self, shuffle: bool) -> None:
         """Shuffle the queue, or put it in order again."""
-        seed = random.randrange(_SEEDS)  # no secret
-        await self.async_change(("shuffle", shuffle), lambda queue: queue.set_shuffle(is_shuffled=shuffle, seed=seed))
+        await self.async_change(("shuffle", shuffle), lambda queue: queue.set_shuffle(is_shuffled=shuffle))
 
     @override
     @translated

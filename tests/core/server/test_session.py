@@ -443,7 +443,8 @@ async def test_metadata_goes_to_those_who_want_it(owner: Owner, clock: FakeClock
 async def test_controllers_are_told_and_may_ask(owner: Owner, clock: FakeClock) -> None:
     client, session = await open_session(owner, supported_roles=["controller@v1"])
     session.metadata(None, position_us=0, playing=False)
-    session.controller(Controller(actions=frozenset({ControllerAction.PAUSE}), volume=40))
+    for _ in range(3):
+        session.controller(Controller(actions=frozenset({ControllerAction.PAUSE}), volume=40))
     await clock.sleep(1)
     client.say("client/command", {"controller": {"command": "pause"}})
     client.say("client/command", {"controller": {"command": "next"}})

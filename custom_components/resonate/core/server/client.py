@@ -29,6 +29,8 @@ class Client:
         """Why it is gone; None while it is there."""
         self.was_available = True
         """What it last said of that, in this session."""
+        self.group_before: GroupId | None = None
+        """Which one it stepped aside from, being used by something else; None once it has gone elsewhere."""
         self._session: Session | None = None
         self._state: ClientState | None = None
 

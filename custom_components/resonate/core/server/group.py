@@ -320,6 +320,10 @@ class ResonateGroup:
             self._playback.follow_anew()
         self._changed()
 
+    async def seek_by(self, offset_us: int) -> None:
+        """Go on later or earlier than what is heard now, within the medium. Raises as `seek` does."""
+        await self.seek(self.position_us + offset_us)
+
     def choose_channels_anew(self) -> None:
         """Have what plays say anew which channel each member hears; who hears the same notices nothing."""
         if self._playback is not None:

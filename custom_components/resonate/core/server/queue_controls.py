@@ -1,6 +1,7 @@
 """What can be done to a group's queue."""
 
 from collections.abc import Callable, Collection, Sequence
+from secrets import randbits
 from typing import Final, Protocol
 
 from ..errors import CommandRefusedError, Refusal, ResonateError
@@ -113,8 +114,9 @@ class QueueControls:
         """Say what is repeated."""
         self._edit(lambda queue: queue.repeated(repeat))
 
-    def set_shuffle(self, *, is_shuffled: bool, seed: int) -> None:
-        """Shuffle what is to come, or put it back in order."""
+    def set_shuffle(self, *, is_shuffled: bool, seed: int | None = None) -> None:
+        """Shuffle what is to come, or put it back in order. `seed` makes the order known in advance."""
+        seed = randbits(32) if seed is None else seed
         self._edit(lambda queue: queue.shuffled(seed) if is_shuffled else queue.in_order())
 
     async def go_on(self) -> None:

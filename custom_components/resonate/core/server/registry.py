@@ -11,13 +11,12 @@ from ..events import ClientConnected, ClientLost, LossReason
 from ..protocol.messages.client_command import ControllerCommand
 from ..protocol.messages.client_hello import ClientHello
 from ..protocol.messages.server_hello import ConnectionReason
-from ..protocol.messages.server_state import Controller
 from ..units import ClientId, GroupId
 from .client import Client
 from .group import ResonateGroup
 from .notices import Notices
 from .session import Session
-from .snapshot import ServerSnapshot
+from .snapshot import GroupSnapshot, ServerSnapshot
 from .volumes import Volumes
 
 _LOGGER = logging.getLogger(__name__)
@@ -36,8 +35,13 @@ class Registry:
         notices: Notices,
         volumes: Volumes,
         client_lost: Callable[[ClientId, LossReason], None],
+        welcome: Callable[[Client], None],
+        commanded: Callable[[Client, ControllerCommand], None],
     ) -> None:
-        """Know nobody. `client_lost` is told when a client is gone."""
+        """Know nobody. `client_lost` is told when a client is gone.
+
+        `welcome` is called with a client that has just come, `commanded` with what a controller asks.
+        """
         self.clients: dict[ClientId, Client] = {}
         self.groups: dict[GroupId, ResonateGroup] = {}
         self.sessions: set[Session] = set()
@@ -46,6 +50,8 @@ class Registry:
         self._notices = notices
         self._volumes = volumes
         self._client_lost = client_lost
+        self._welcome = welcome
+        self._commanded = commanded
         self._named_groups: set[GroupId] = set()
         self._homes: dict[ClientId, ResonateGroup] = {}
         """The group that each client is in."""
@@ -56,11 +62,12 @@ class Registry:
         return ServerSnapshot(
             port=port,
             clients={key: client.snapshot(self._homes[key].group_id) for key, client in self.clients.items()},
-            groups={
-                group_id: self._volumes.shown(group.snapshot(), group.members.values())
-                for group_id, group in self.groups.items()
-            },
+            groups={group_id: self.picture_of(group) for group_id, group in self.groups.items()},
         )
+
+    def picture_of(self, group: ResonateGroup) -> GroupSnapshot:
+        """Return how a group stands."""
+        return self._volumes.shown(group.snapshot(), group.members.values())
 
     async def close(self) -> None:
         """Let go of the groups; the sessions must be over."""
@@ -105,6 +112,7 @@ class Registry:
         ):
             return before
         before.remove(client)
+        client.group_before = None
         after = self._add_group(_new_group_id(), client.name) if group is None else group
         self._homes[client.client_id] = after
         after.add(client)
@@ -153,7 +161,7 @@ class Registry:
             group.session_replaced(client)
         else:
             group.add(client)
-        session.controller(Controller(actions=frozenset()))
+        self._welcome(client)
         if client.loss_reason is not None:
             client.loss_reason = None
             self._notices.emit(ClientConnected(client_id=client.client_id))
@@ -176,7 +184,9 @@ class Registry:
         self._notices.changed(can_wait=True)
 
     def commanded(self, session: Session, command: ControllerCommand) -> None:
-        """Do nothing yet: controllers are offered no commands."""
+        """Have it done, unless it comes from a connection before."""
+        if (client := self._client_of(session)) is not None:
+            self._commanded(client, command)
 
     def ended(self, session: Session) -> None:
         """Leave the client in its group, without a session."""
@@ -207,6 +217,7 @@ class Registry:
         group = self._homes[client.client_id]
         if len(group.members) > 1:
             self.move(client, None)
+            client.group_before = group.group_id
         elif group.is_playing:
             self._spawn(group.stop())
 

@@ -5,13 +5,14 @@ import logging
 from typing import Final
 
 from ..clock import Clock
-from ..events import LossReason
+from ..events import Event, LossReason
 from ..media.request import MediaRequest
 from ..queue import Queue
 from ..stream.work import Work
 from ..units import US_PER_MS, ClientId, GroupId, ServerTimeUs
 from ..volume import MAX_VOLUME
 from .connector import Connector
+from .controls import Controls
 from .dialer import Dialer, Target
 from .group import ResonateGroup
 from .listener import Listener
@@ -50,7 +51,11 @@ class ResonateServer:
             notices=self._notices,
             volumes=self._volumes,
             client_lost=lambda client_id, reason: self._dialer.client_lost(client_id, reason),
+            welcome=lambda client: self._controls.welcome(client),
+            commanded=lambda client, command: self._controls.commanded(client, command),
         )
+        self._controls = Controls(self._registry, self._volumes, resume=self.resume)
+        self._notices.subscribe(self._show)
         self._listener = Listener(clock, self._serve_accepted)
         self._connector: Connector | None = None
         self._dialer = Dialer(
@@ -89,6 +94,7 @@ class ResonateServer:
         await self._listener.close()
         if self._connector is not None:
             await self._connector.close()
+        await self._controls.close()
         await self._registry.close()
         self._notices.close()
 
@@ -142,10 +148,7 @@ class ResonateServer:
         `when_open` is awaited once it is open and before anything of it is sent: who is moved into the group then
         hears it from its beginning, and nobody is moved for what cannot be opened.
         """
-        group = self._registry.group_of(target)
-        for client_id, client in group.members.items():
-            if client.session is None:
-                self._dialer.want(client_id)
+        group = self._wake(target)
         await group.play(requests, keeps_queue=keeps_queue, start_at=start_at, when_open=when_open)
 
     async def pause(self, target: ClientId | GroupId, *, at: ServerTimeUs | None = None) -> None:
@@ -157,7 +160,7 @@ class ResonateServer:
 
     async def resume(self, target: ClientId | GroupId) -> None:
         """Go on after `pause`, else play what was played last. Raises CommandRefusedError when there is nothing."""
-        await self._registry.group_of(target).resume()
+        await self._wake(target).resume()
 
     async def stop(self, target: ClientId | GroupId, *, at: ServerTimeUs | None = None) -> None:
         """End what plays, now or at an instant: what is asked for before that counts instead. The queue stays."""
@@ -258,6 +261,20 @@ class ResonateServer:
     def measure_loop_lag(self) -> None:
         """Have `statistics` tell how late the loop calls, from now on; costs ten calls a second."""
         self._loop_lag.start()
+
+    # Parts
+
+    def _wake(self, target: ClientId | GroupId) -> ResonateGroup:
+        """Return a group that is to play, and have those of its members dialled that are not there."""
+        group = self._registry.group_of(target)
+        for client_id, client in group.members.items():
+            if client.session is None:
+                self._dialer.want(client_id)
+        return group
+
+    def _show(self, what: Event | ServerSnapshot) -> None:
+        if isinstance(what, ServerSnapshot):
+            self._controls.show(what)
 
     # Sessions
 

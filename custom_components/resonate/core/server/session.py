@@ -102,6 +102,8 @@ class Session:
         )
         self._log = SessionLog(_LOGGER, transport.peer)
         self._farewell: str | None = None
+        self._controller_said = ""
+        """What a controller was told last."""
         self._pump = Pump(transport, self._outbox, clock=clock, handler=self)
 
     # What is known of the other side
@@ -190,9 +192,13 @@ class Session:
             self._say(self._connection.metadata(_metadata(medium, self._clock.now(), position_us, playing=playing)))
 
     def controller(self, controller: Controller) -> None:
-        """Tell the client what it can ask of its group; only if it is a controller."""
-        if not self.is_over and Role.CONTROLLER in self.active_roles:
-            self._say(self._connection.controller(controller))
+        """Tell the client what it can ask of its group; only if it is a controller, and if it is anything new."""
+        if self.is_over or Role.CONTROLLER not in self.active_roles:
+            return
+        message = self._connection.controller(controller)
+        if message != self._controller_said:
+            self._controller_said = message
+            self._say(message)
 
     def set_volume(self, volume: int) -> None:
         """Set the player's volume, 0-100. Raises CommandRefusedError when it takes none."""

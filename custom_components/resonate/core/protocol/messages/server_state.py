@@ -69,6 +69,8 @@ class Controller:
     is_muted: bool = False
     repeat: RepeatMode = RepeatMode.OFF
     is_shuffled: bool = False
+    seek_max_ms: int | None = None
+    """The last position that can be gone to, for eras that are offered that; None where there is no seeking."""
 
     @property
     def sent_actions(self) -> frozenset[ControllerAction]:
