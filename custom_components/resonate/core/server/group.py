@@ -41,15 +41,24 @@ class ResonateGroup:
         policy: SendPolicy,
         changed: Callable[[], None],
         emit: Callable[[Event], None],
+        starts: Callable[[ResonateGroup], None] = lambda _: None,
+        fell_idle: Callable[[ResonateGroup], None] = lambda _: None,
     ) -> None:
-        """`changed` is called when the snapshot would be another, `emit` with what happens."""
+        """`changed` is called when the snapshot would be another, `emit` with what happens.
+
+        `starts` is called before it plays, having been idle: others may yet come into it; `fell_idle` at the end.
+        """
         self.group_id = group_id
         self.name = name
+        self.is_named = False
+        """It stays when nobody is in it."""
         self._clock = clock
         self._render = render
         self._media = media
         self._policy = policy
         self._changed = changed
+        self._starts = starts
+        self._fell_idle = fell_idle
         self._herald = Herald(group_id, name, clock=clock, emit=emit)
         self._members: dict[ClientId, Client] = {}
         self._program = Program()
@@ -85,6 +94,11 @@ class ResonateGroup:
         return self._state in _AUDIBLE_STATES
 
     @property
+    def is_idle(self) -> bool:
+        """Whether nothing is heard or paused, nor about to be heard."""
+        return self._state == PlaybackState.IDLE
+
+    @property
     def work(self) -> Work:
         """The work that was done for it so far."""
         return self._work_done if self._playback is None else self._work_done + self._playback.last.work
@@ -106,6 +120,7 @@ class ResonateGroup:
             group_id=self.group_id,
             name=self.name,
             members=tuple(self._members),
+            is_named=self.is_named,
             state=self._state,
             medium=None if item is None else item.snapshot(),
             queue=self._program.queue,
@@ -119,6 +134,15 @@ class ResonateGroup:
         if self._state != PlaybackState.PLAYING:
             return self._position_us
         return self._position_us + max(0, self._clock.now() - self._position_at)
+
+    def rename(self, name: str) -> None:
+        """Be called otherwise from now on."""
+        if name == self.name:
+            return
+        self.name = self._herald.name = name
+        for client in self._members.values():
+            self._inform(client)
+        self._changed()
 
     # Members
 
@@ -201,16 +225,23 @@ class ResonateGroup:
         except BaseException:
             self._give_up(number)
             raise
+        is_start = self.is_idle and number == self._request_number
         try:
+            if is_start:
+                self._starts(self)
             if when_open is not None and number == self._request_number:
                 await when_open()
             if number == self._request_number:
                 self._audience.require_playable()
         except BaseException:
             self._give_up(number)
+            if is_start and self.is_idle:
+                self._fell_idle(self)
             await item.close(self._media)
             raise
         if number != self._request_number:  # another wish came in meanwhile, and wins
+            if is_start and self.is_idle:
+                self._fell_idle(self)
             await item.close(self._media)
             return
         self._appointment.cancel()
@@ -456,10 +487,12 @@ class ResonateGroup:
         self._position_at = self._clock.now() if at is None else at
 
     def _set_state(self, state: PlaybackState) -> None:
-        self._state = state
+        was_idle, self._state = self.is_idle, state
         for client in self._members.values():
             self._inform(client)
         self._changed()
+        if self.is_idle and not was_idle:
+            self._fell_idle(self)
 
     def _inform(self, client: Client) -> None:
         """Tell a client what group it is in and what plays."""

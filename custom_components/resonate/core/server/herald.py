@@ -28,8 +28,8 @@ class Herald:
 
     def __init__(self, group_id: GroupId, name: str, *, clock: Clock, emit: Callable[[Event], None]) -> None:
         """`emit` is called with each event; `name` is for the log."""
+        self.name = name
         self._group_id = group_id
-        self._name = name
         self._clock = clock
         self._emit = emit
 
@@ -74,7 +74,7 @@ class Herald:
         now = self._clock.now()
         share = load.share(now)
         if load.is_overloaded:
-            _LOGGER.warning("This machine is too slow for what %s plays: %d %% of real time", self._name, 100 * share)
+            _LOGGER.warning("This machine is too slow for what %s plays: %d %% of real time", self.name, 100 * share)
         self._emit(LoadChanged(group_id=self._group_id, at=now, is_overloaded=load.is_overloaded, share=share))
 
     def broke(self, error: Exception, *, goes_on: bool) -> None:

@@ -1,7 +1,7 @@
 """Which clients and groups there are, and the picture of them that the outside sees."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Mapping
 import logging
 from typing import Final
 from uuid import uuid4
@@ -15,6 +15,7 @@ from ..units import ClientId, GroupId
 from .client import Client
 from .group import ResonateGroup
 from .notices import Notices
+from .rosters import Rosters
 from .session import Session
 from .snapshot import GroupSnapshot, ServerSnapshot
 from .volumes import Volumes
@@ -52,9 +53,11 @@ class Registry:
         self._client_lost = client_lost
         self._welcome = welcome
         self._commanded = commanded
-        self._named_groups: set[GroupId] = set()
         self._homes: dict[ClientId, ResonateGroup] = {}
         """The group that each client is in."""
+        self._rosters = Rosters()
+        self._expected: dict[ClientId, GroupId] = {}
+        """Which group each client is in that has not come yet."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     def picture(self, port: int | None) -> ServerSnapshot:
@@ -73,6 +76,7 @@ class Registry:
         """Let go of the groups; the sessions must be over."""
         if self._tasks:
             await asyncio.wait(self._tasks)
+        self._rosters.clear()  # where somebody is, they stay: the next server is told
         for group in self.groups.values():
             await group.close()
 
@@ -101,21 +105,61 @@ class Registry:
     def create_group(self, name: str, group_id: GroupId | None = None) -> ResonateGroup:
         """Return a new group that stays when nobody is in it; the one of this id when there is one."""
         group = self._add_group(group_id or _new_group_id(), name)
-        self._named_groups.add(group.group_id)
+        group.is_named = True
         return group
+
+    def define_group(self, group_id: GroupId, name: str, client_ids: Collection[ClientId]) -> None:
+        """Have a group for these clients, or change it; while it plays, who is added comes, who is dropped leaves."""
+        group = self.create_group(name, group_id)
+        group.rename(name)
+        dropped = self._rosters.define(group_id, client_ids)
+        if group.is_idle:
+            return
+        self._bring(group)
+        for client_id in dropped:
+            if self._homes.get(client_id) is group:
+                self.move(self.clients[client_id], None)
+
+    def remove_group(self, group_id: GroupId) -> None:
+        """Drop a group that would stay; what it plays ends. Raises UnknownTargetError when there is no such group."""
+        group = self.groups.get(group_id)
+        if group is None or not group.is_named:
+            raise UnknownTargetError(f"no named group {group_id}")
+        self._rosters.drop(group_id)
+        self._free(group)
+        group.is_named = False
+        self._drop_if_empty(group)
+
+    def gather(self, group: ResonateGroup) -> None:
+        """Bring all that a group is for and that are there, from wherever they are."""
+        self._rosters.begin(group.group_id)
+        self._bring(group)
+
+    def fell_idle(self, group: ResonateGroup) -> None:
+        """Let everybody go whom a group with a roster holds: it does so only while it plays."""
+        if group.group_id in self._rosters:
+            self._free(group)
+
+    def listeners(self, group: ResonateGroup, *, anew: bool) -> Collection[ClientId]:
+        """Return all who are to hear what a group plays, there or not; `anew`: also who was taken elsewhere."""
+        rosters = self._rosters
+        return {*group.members, *(rosters.members if anew else rosters.wanted)(group.group_id)}
+
+    def expect(self, homes: Mapping[ClientId, GroupId]) -> None:
+        """Know which group each client is in that has not come yet, in place of what was said before."""
+        self._expected = {key: group_id for key, group_id in homes.items() if key not in self.clients}
 
     def move(self, client: Client, group: ResonateGroup | None) -> ResonateGroup:
         """Put a client into another group, None: one of its own, and return that; others hear no difference."""
         before = self._homes[client.client_id]
-        if group is before or (
-            group is None and len(before.members) == 1 and before.group_id not in self._named_groups
-        ):
+        if group is before or (group is None and len(before.members) == 1 and not before.is_named):
             return before
         before.remove(client)
         client.group_before = None
         after = self._add_group(_new_group_id(), client.name) if group is None else group
         self._homes[client.client_id] = after
         after.add(client)
+        self._rosters.moved(client.client_id, after.group_id)
         self._drop_if_empty(before)
         return after
 
@@ -142,7 +186,9 @@ class Registry:
                 session.end(LossReason.PROTOCOL_ERROR, f"more than {MAX_CLIENTS} clients")
                 return ConnectionReason.DISCOVERY
             client = self.clients[hello.client_id] = Client(hello.client_id)
-            self._homes[hello.client_id] = self._add_group(_new_group_id(), hello.name)
+            self._homes[hello.client_id] = self._first_home(hello)
+        elif client.session is None and (wanting := self._wanting(client.client_id)) is not None:
+            self.move(client, wanting)
         before, client.session = client.session, session
         if before is not None:
             before.end(LossReason.REPLACED, "another connection of the same client")
@@ -213,6 +259,30 @@ class Registry:
         client = None if session.client_id is None else self.clients.get(session.client_id)
         return client if client is not None and client.session is session else None
 
+    def _first_home(self, hello: ClientHello) -> ResonateGroup:
+        """Return the group for a client that was never here."""
+        expected = self._expected.pop(hello.client_id, None)
+        if (wanting := self._wanting(hello.client_id)) is not None:
+            return wanting
+        if expected is None or (expected in self._rosters and self.groups[expected].is_idle):
+            expected = _new_group_id()
+        return self._add_group(expected, hello.name)
+
+    def _wanting(self, client_id: ClientId) -> ResonateGroup | None:
+        """Return the group that plays and is to take in a client as soon as it is there."""
+        groups = (self.groups[group_id] for group_id in self._rosters.wanting(client_id))
+        return next((group for group in groups if not group.is_idle), None)
+
+    def _bring(self, group: ResonateGroup) -> None:
+        for client_id in self._rosters.wanted(group.group_id):
+            client = self.clients.get(client_id)
+            if client is not None and client.session is not None:
+                self.move(client, group)
+
+    def _free(self, group: ResonateGroup) -> None:
+        for client in tuple(group.members.values()):
+            self.move(client, None)
+
     def _step_aside(self, client: Client) -> None:
         group = self._homes[client.client_id]
         if len(group.members) > 1:
@@ -228,7 +298,11 @@ class Registry:
         return self.groups[group_id]
 
     def _drop_if_empty(self, group: ResonateGroup) -> None:
-        if not group.members and group.group_id not in self._named_groups:
+        if group.members:
+            return
+        if group.group_id in self._rosters and group.is_playing:
+            self._spawn(group.stop())  # for nobody; paused it waits for whoever is to go on
+        if not group.is_named:
             del self.groups[group.group_id]
             self._spawn(group.close())
             self._notices.changed()

@@ -1,6 +1,6 @@
 """The server: what the outside sees of the core, and does to it."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 import logging
 from typing import Final
 
@@ -149,7 +149,18 @@ class ResonateServer:
         hears it from its beginning, and nobody is moved for what cannot be opened.
         """
         group = self._wake(target)
-        await group.play(requests, keeps_queue=keeps_queue, start_at=start_at, when_open=when_open)
+
+        async def gather() -> None:
+            self._registry.gather(group)  # though it may play, and without some of them
+            if when_open is not None:
+                await when_open()
+
+        await group.play(
+            requests,
+            keeps_queue=keeps_queue,
+            start_at=start_at,
+            when_open=gather if group.group_id == target else when_open,
+        )
 
     async def pause(self, target: ClientId | GroupId, *, at: ServerTimeUs | None = None) -> None:
         """Let nothing more be heard until `resume`, from now on or from an instant on.
@@ -159,8 +170,14 @@ class ResonateServer:
         await self._registry.group_of(target).pause(at=at)
 
     async def resume(self, target: ClientId | GroupId) -> None:
-        """Go on after `pause`, else play what was played last. Raises CommandRefusedError when there is nothing."""
-        await self._wake(target).resume()
+        """Go on after `pause`, else play what was played last. Raises CommandRefusedError when there is nothing.
+
+        A named group that all have left gathers them.
+        """
+        group = self._wake(target)
+        if not (group.members or group.is_idle):
+            self._registry.gather(group)
+        await group.resume()
 
     async def stop(self, target: ClientId | GroupId, *, at: ServerTimeUs | None = None) -> None:
         """End what plays, now or at an instant: what is asked for before that counts instead. The queue stays."""
@@ -222,6 +239,22 @@ class ResonateServer:
         """Make a group that stays when nobody is in it."""
         return self._registry.create_group(name, group_id).group_id
 
+    def define_group(self, group_id: GroupId, name: str, client_ids: Collection[ClientId]) -> None:
+        """Have a group that stays, for these clients, known or not; again: change its name and whom it is for.
+
+        Playing on it brings those that are there, and the others when they come; it keeps them until it is idle, and
+        then each has a group of its own. Who was moved elsewhere meanwhile stays there.
+        """
+        self._registry.define_group(group_id, name, client_ids)
+
+    def remove_group(self, group_id: GroupId) -> None:
+        """Drop a group that would stay; what it plays ends, and each of its members has a group of its own."""
+        self._registry.remove_group(group_id)
+
+    def expect(self, homes: Mapping[ClientId, GroupId]) -> None:
+        """Say which group each client is in that has not come yet; who comes otherwise has a group of its own."""
+        self._registry.expect(homes)
+
     async def move(self, client_id: ClientId, group_id: GroupId | None) -> GroupId:
         """Put a client into a group, None: one of its own; return that."""
         client = self._registry.client(client_id)
@@ -267,8 +300,8 @@ class ResonateServer:
     def _wake(self, target: ClientId | GroupId) -> ResonateGroup:
         """Return a group that is to play, and have those of its members dialled that are not there."""
         group = self._registry.group_of(target)
-        for client_id, client in group.members.items():
-            if client.session is None:
+        for client_id in self._registry.listeners(group, anew=group.is_idle or group.group_id == target):
+            if not self._is_connected(client_id):
                 self._dialer.want(client_id)
         return group
 
@@ -345,4 +378,6 @@ class ResonateServer:
             policy=self._settings.policy,
             changed=self._notices.changed,
             emit=self._notices.emit,
+            starts=lambda group: self._registry.gather(group),
+            fell_idle=lambda group: self._registry.fell_idle(group),
         )

@@ -75,6 +75,8 @@ class GroupSnapshot:
     group_id: GroupId
     name: str
     members: tuple[ClientId, ...]
+    is_named: bool = False
+    """It stays when nobody is in it."""
     state: PlaybackState = PlaybackState.IDLE
     medium: MediumSnapshot | None = None
     queue: Queue = field(default_factory=Queue)
