@@ -292,6 +292,26 @@ async def test_a_member_that_is_forgotten_while_it_plays(house: Home) -> None:
     assert members(house) == (KITCHEN,)
 
 
+async def test_an_idle_group_has_the_volume_of_those_it_would_gather(house: Home) -> None:
+    for name, volume in (("kitchen", 20), ("bath", 40), ("attic", 90)):
+        house.clients[name].say_state(volume=volume)
+    await house.pass_s(1)
+    assert (house.group(DOWN).volume, house.group(DOWN).can_mute) == (30, True)
+    await house.server.set_group_volume(DOWN, 50)
+    await house.server.set_group_muted(DOWN, True)
+    await house.pass_s(0)
+    told = {name: client.got("server/command") for name, client in house.clients.items()}
+    assert [[command["player"].get("volume") for command in told[name]] for name in ("kitchen", "bath")] == [
+        [40, None],
+        [60, None],
+    ]
+    assert told["attic"] == []
+    house.server.define_group(DOWN, "Downstairs", [ATTIC])
+    assert house.group(DOWN).volume == 90
+    house.server.define_group(DOWN, "Downstairs", [])
+    assert (house.group(DOWN).volume, house.group(DOWN).can_set_volume) == (None, False)
+
+
 # Who belonged together before the server was there
 
 

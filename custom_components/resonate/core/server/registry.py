@@ -70,7 +70,7 @@ class Registry:
 
     def picture_of(self, group: ResonateGroup) -> GroupSnapshot:
         """Return how a group stands."""
-        return self._volumes.shown(group.snapshot(), group.members.values())
+        return self._volumes.shown(group.snapshot(), self.sounding(group))
 
     async def close(self) -> None:
         """Let go of the groups; the sessions must be over."""
@@ -113,6 +113,7 @@ class Registry:
         group = self.create_group(name, group_id)
         group.rename(name)
         dropped = self._rosters.define(group_id, client_ids)
+        self._notices.changed()
         if group.is_idle:
             return
         self._bring(group)
@@ -144,6 +145,13 @@ class Registry:
         """Return all who are to hear what a group plays, there or not; `anew`: also who was taken elsewhere."""
         rosters = self._rosters
         return {*group.members, *(rosters.members if anew else rosters.wanted)(group.group_id)}
+
+    def sounding(self, group: ResonateGroup) -> Collection[Client]:
+        """Return whose volume a group's volume is: its members; while it is idle also those whom it would gather."""
+        if not group.is_idle:
+            return group.members.values()
+        ids = dict.fromkeys((*group.members, *self._rosters.members(group.group_id)))
+        return [self.clients[client_id] for client_id in ids if client_id in self.clients]
 
     def expect(self, homes: Mapping[ClientId, GroupId]) -> None:
         """Know which group each client is in that has not come yet, in place of what was said before."""

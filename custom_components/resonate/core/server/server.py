@@ -226,12 +226,15 @@ class ResonateServer:
     # The members of a group together. Both raise UnknownTargetError, and CommandRefusedError when none of them can.
 
     async def set_group_volume(self, target: ClientId | GroupId, volume: int) -> None:
-        """Move the volume of a group to `volume`, 0-100; its members keep their differences (protocol.md 9.4)."""
-        self._volumes.set_group_volume(self._registry.group_of(target).members.values(), volume)
+        """Move the volume of a group to `volume`, 0-100; its members keep their differences (protocol.md 9.4).
+
+        An idle named group has those for members that it would gather.
+        """
+        self._volumes.set_group_volume(self._registry.sounding(self._registry.group_of(target)), volume)
 
     async def set_group_muted(self, target: ClientId | GroupId, muted: bool) -> None:
         """Mute all members of a group that can be muted, or end that."""
-        self._volumes.set_group_muted(self._registry.group_of(target).members.values(), muted)
+        self._volumes.set_group_muted(self._registry.sounding(self._registry.group_of(target)), muted)
 
     # Groups
 
@@ -246,6 +249,12 @@ class ResonateServer:
         then each has a group of its own. Who was moved elsewhere meanwhile stays there.
         """
         self._registry.define_group(group_id, name, client_ids)
+
+    def audience(self, target: ClientId | GroupId) -> Sequence[ClientId]:
+        """Return to whom a group plays; of an idle named group, those that are there and it would gather."""
+        group = self._registry.group_of(target)
+        clients = self._registry.sounding(group)
+        return [it.client_id for it in clients if it.client_id in group.members or it.session is not None]
 
     def remove_group(self, group_id: GroupId) -> None:
         """Drop a group that would stay; what it plays ends, and each of its members has a group of its own."""
