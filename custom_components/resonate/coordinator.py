@@ -1,6 +1,6 @@
 """Owns the core and shows the entities one frozen picture of it."""
 
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -152,6 +152,11 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         # The core's news of it may have come already, while the device was still known.
         rest = {other: view for other, view in self.data.devices.items() if other != device_id}
         self.async_set_updated_data(replace(self.data, devices=rest))
+
+    def device_ids(self, client_ids: Iterable[ClientId]) -> Sequence[str]:
+        """Return our own ids of the devices behind clients that are known."""
+        devices = {device.client_id: device_id for device_id, device in self.devices.devices.items()}
+        return [devices[client_id] for client_id in client_ids if client_id in devices]
 
     # What entities ask for
 

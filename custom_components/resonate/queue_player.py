@@ -15,7 +15,7 @@ from .coordinator import ResonateCoordinator
 from .core.queue import Queue, Repeat
 from .core.server.queue_controls import QueueControls
 from .core.server.snapshot import GroupSnapshot, PlaybackState
-from .core.units import ClientId
+from .core.units import ClientId, GroupId
 from .entity import translated
 from .media import MediaOrder
 
@@ -27,16 +27,12 @@ class QueuePlayer(MediaPlayerEntity):
     """Passes on what the user wants of a queue, once for a group however many of its members that reaches."""
 
     coordinator: ResonateCoordinator
+    _shown_group: GroupSnapshot | None = None
 
     @property
     @abstractmethod
-    def target(self) -> ClientId:
+    def target(self) -> ClientId | GroupId:
         """Whom the core is told to play on."""
-
-    @property
-    @abstractmethod
-    def shown_group(self) -> GroupSnapshot | None:
-        """What that is in."""
 
     # What is played
 
@@ -91,7 +87,7 @@ class QueuePlayer(MediaPlayerEntity):
         if self._action is None:
             await do()
         else:
-            group_id = self.target if self.shown_group is None else self.shown_group.group_id
+            group_id = self.target if self._shown_group is None else self._shown_group.group_id
             await self.coordinator.once.async_do((self._action, group_id, what), self.entity_id, do)
 
     @property
@@ -103,6 +99,7 @@ class QueuePlayer(MediaPlayerEntity):
 
     def show_queue(self, group: GroupSnapshot | None) -> None:
         """Take what the queue says, and which features it gives at present."""
+        self._shown_group = group
         queue = Queue() if group is None else group.queue
         self._attr_shuffle = queue.is_shuffled
         self._attr_repeat = REPEAT_TO_MODE[queue.repeat]
@@ -123,7 +120,7 @@ class QueuePlayer(MediaPlayerEntity):
     @override
     def extra_state_attributes(self) -> dict[str, Any]:
         """Where in its queue it is, counted from 1, and how long that is."""
-        queue = Queue() if self.shown_group is None else self.shown_group.queue
+        queue = Queue() if self._shown_group is None else self._shown_group.queue
         index = queue.current_index
         return {"queue_position": None if index is None else index + 1, "queue_size": len(queue.entries)}
 
