@@ -67,6 +67,8 @@ async def async_remove_config_entry_device(
 ) -> bool:
     """Let the user remove a device that is away; if it comes back, it is a new one."""
     coordinator = entry.runtime_data
+    if device_entry.config_subentry_id is not None:
+        return False  # a named group: it goes with its subentry
     for domain, device_id in device_entry.identifiers:
         view = coordinator.data.devices.get(device_id)
         if domain != DOMAIN or view is None:

@@ -39,13 +39,15 @@ class Bridge:
         *,
         on_snapshot: Callable[[ServerSnapshot], None],
         on_event: Callable[[Event], None],
+        prepare: Callable[[ResonateServer], None] = lambda _: None,
     ) -> None:
-        """Prepare; nothing runs before `async_start`."""
+        """Nothing runs before `async_start`; `prepare` is called on the core's loop before anybody connects."""
         self.settings = settings
         self.clock: Clock = MonotonicClock()
         self._hass = hass
         self._on_snapshot = on_snapshot
         self._on_event = on_event
+        self._prepare = prepare
         self._thread: Thread | None = None
         self._core: _Core | None = None
         self._snapshot = ServerSnapshot()
@@ -126,6 +128,7 @@ class Bridge:
         server = ResonateServer(self.settings, clock=self.clock, render=render, media=media)
         core = _Core(server)
         try:
+            self._prepare(server)
             await server.start()
             unsubscribe = server.subscribe(self._report)
             self._report(server.snapshot)

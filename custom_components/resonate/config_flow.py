@@ -5,7 +5,14 @@ import errno
 import socket
 from typing import Any, override
 
-from homeassistant.config_entries import ConfigEntry, ConfigEntryState, ConfigFlow, ConfigFlowResult, OptionsFlow
+from homeassistant.config_entries import (
+    ConfigEntry,
+    ConfigEntryState,
+    ConfigFlow,
+    ConfigFlowResult,
+    ConfigSubentryFlow,
+    OptionsFlow,
+)
 from homeassistant.const import CONF_HOST, CONF_PORT
 from homeassistant.core import callback
 from homeassistant.helpers.selector import (
@@ -25,6 +32,8 @@ from .coordinator import ResonateConfigEntry
 from .core.server.settings import DEFAULT_PORT
 from .core.stream.policy import SendPolicy
 from .discovery import CLIENT_PORT, parse_address
+from .group_flow import GroupFlow
+from .named_groups import SUBENTRY_TYPE
 
 RECONFIGURE_SCHEMA = vol.Schema(
     {
@@ -56,6 +65,13 @@ class ResonateConfigFlow(ConfigFlow, domain=DOMAIN):
     def async_get_options_flow(config_entry: ConfigEntry) -> ResonateOptionsFlow:
         """Return the options dialogue."""
         return ResonateOptionsFlow()
+
+    @classmethod
+    @callback
+    @override
+    def async_get_supported_subentry_types(cls, config_entry: ConfigEntry) -> dict[str, type[ConfigSubentryFlow]]:
+        """Let the user make named groups."""
+        return {SUBENTRY_TYPE: GroupFlow}
 
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

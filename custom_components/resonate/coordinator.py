@@ -27,6 +27,7 @@ from .discovery import Discovery
 from .gathering import Gatherer
 from .late_media import LateMedia
 from .media import MediaOrder
+from .named_groups import GroupView, NamedGroups, show_named_groups
 from .once import Once
 from .repairs import async_report_port
 from .storage import DeviceStore, KnownDevice, async_load_server_id
@@ -55,10 +56,11 @@ class DeviceView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResonateData:
-    """Everything, by our own device ids."""
+    """Everything, by our own device ids and, named groups, by their ids."""
 
     port: int | None = None
     devices: Mapping[str, DeviceView] = field(default_factory=dict)
+    groups: Mapping[GroupId, GroupView] = field(default_factory=dict)
 
 
 class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
@@ -78,6 +80,8 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         self._discovery: Discovery | None = None
         self._gatherer: Gatherer | None = None
         self._positions: dict[GroupId, _Position] = {}
+        self._named_groups = NamedGroups(entry, self.devices.devices)
+        self._snapshot = ServerSnapshot()
         self._unsubscribe: CALLBACK_TYPE | None = None
 
     async def async_start(self) -> None:
@@ -86,8 +90,14 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         settings = read_settings(
             self.config_entry, await async_load_server_id(self.hass), self.hass.config.location_name
         )
-        self._show(ServerSnapshot())
-        self.bridge = Bridge(self.hass, settings, on_snapshot=self._show, on_event=self._handle_event)
+        self._show(self._snapshot)
+        self.bridge = Bridge(
+            self.hass,
+            settings,
+            on_snapshot=self._show,
+            on_event=self._handle_event,
+            prepare=self._named_groups.begin(),
+        )
         self._gatherer = Gatherer(self.bridge, partial(self.config_entry.async_create_background_task, self.hass))
         await self.bridge.async_start()
         try:
@@ -125,6 +135,8 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
             return False
         async_report_port(self.hass, self.config_entry.entry_id, wanted=wanted.port, port=self.data.port)
         self._discovery.set_addresses(self.config_entry.options.get(CONF_ADDRESSES, ()))
+        self._named_groups.sync(self.bridge)
+        self._show(self._snapshot)
         return True
 
     def device_info(self, device: KnownDevice) -> dr.DeviceInfo:
@@ -149,7 +161,10 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         if self.data.devices[device_id].client is not None:
             await self.bridge.async_ask(lambda server: server.forget(client_id))
         self.devices.async_forget(device_id)
+        self._named_groups.sync(self.bridge)
         # The core's news of it may have come already, while the device was still known.
+        clients = {other: client for other, client in self._snapshot.clients.items() if other != client_id}
+        self._snapshot = replace(self._snapshot, clients=clients)
         rest = {other: view for other, view in self.data.devices.items() if other != device_id}
         self.async_set_updated_data(replace(self.data, devices=rest))
 
@@ -161,15 +176,17 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
     # What entities ask for
 
     async def async_play(
-        self, client_id: ClientId, order: MediaOrder, action: Hashable | None, *, keeps_queue: bool = False
+        self, target: ClientId | GroupId, order: MediaOrder, action: Hashable | None, *, keeps_queue: bool = False
     ) -> None:
-        """Play on the client's group; targets of one `action` become one group."""
+        """Play on a group, or on the client's; targets of one `action` become one group."""
 
-        async def play(when_open: Callable[[ResonateServer], Awaitable[None]] | None = None) -> None:
+        async def play(
+            on: ClientId | GroupId, when_open: Callable[[ResonateServer], Awaitable[None]] | None = None
+        ) -> None:
             requests = await self.late_media.async_requests(order)
             await self.bridge.async_ask(
                 lambda server: server.play(
-                    client_id,
+                    on,
                     requests,
                     keeps_queue=keeps_queue,
                     when_open=None if when_open is None else partial(when_open, server),
@@ -177,28 +194,36 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
             )
 
         if action is None or self._gatherer is None:
-            await play()
+            await play(target)
         else:
-            await self._gatherer.async_play((action, order.media_id), client_id, play)
+            await self._gatherer.async_play((action, order.media_id), target, play)
 
-    async def async_join(self, client_id: ClientId, others: Sequence[ClientId]) -> None:
-        """Put others into the client's group, and let all of them stay together."""
-        await self.bridge.async_ask(lambda server: server.join(client_id, others))
-        self._release([client_id, *others])
+    async def async_join(self, target: ClientId | GroupId, others: Sequence[ClientId]) -> None:
+        """Put others into a group, or the client's, and let all of them stay together."""
+        await self.bridge.async_ask(lambda server: server.join(target, others))
+        self._release([target, *others])
 
     async def async_unjoin(self, client_id: ClientId) -> None:
         """Give the client a group of its own; the others play on."""
         await self.bridge.async_ask(lambda server: server.move(client_id, None))
         self._release([client_id])
 
-    def _release(self, client_ids: Sequence[ClientId]) -> None:
+    async def async_dismiss_guests(self, group_id: GroupId) -> None:
+        """Let all go that were only joined to a named group."""
+        members = self._named_groups.clients_of(group_id)
+        guests = [it for it in self._snapshot.groups[group_id].members if it not in members]
+        for client_id in guests:
+            await self.async_unjoin(client_id)
+
+    def _release(self, targets: Sequence[ClientId | GroupId]) -> None:
         if self._gatherer is not None:
-            self._gatherer.release(client_ids)
+            self._gatherer.release(targets)
 
     # What the core tells
 
     @callback
     def _show(self, snapshot: ServerSnapshot) -> None:
+        self._snapshot = snapshot
         for client in snapshot.clients.values():
             device, is_news = self.devices.async_learn(client)
             if is_news:
@@ -208,7 +233,14 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
             device_id: self._view(device, snapshot.clients.get(device.client_id), snapshot.groups)
             for device_id, device in self.devices.devices.items()
         }
-        self.async_set_updated_data(ResonateData(port=snapshot.port, devices=views))
+        groups = show_named_groups(
+            self.config_entry,
+            snapshot.groups,
+            devices={view.device.client_id: device_id for device_id, view in views.items()},
+            connected={device_id for device_id, view in views.items() if view.is_connected},
+            position_at=lambda group_id: self._positions[group_id].on_the_wall,
+        )
+        self.async_set_updated_data(ResonateData(port=snapshot.port, devices=views, groups=groups))
         if self._gatherer is not None:
             self._gatherer.update(snapshot)
 

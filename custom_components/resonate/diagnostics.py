@@ -9,6 +9,7 @@ from homeassistant.core import HomeAssistant
 
 from .coordinator import ResonateConfigEntry
 from .core.audio.resample import available_engines
+from .core.server.snapshot import GroupSnapshot
 
 TO_REDACT: Final = frozenset(
     {
@@ -48,12 +49,20 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: Resonat
             }
             for view in coordinator.data.devices.values()
         ],
+        "named_groups": [
+            {"device_count": len(view.member_ids), "is_connected": view.is_connected, "group": _plays(view.group)}
+            for view in coordinator.data.groups.values()
+        ],
         # Without the ids, which are keys there.
         "statistics": {
             name: sorted(value.values()) if isinstance(value, Mapping) else value
             for name, value in asdict(statistics).items()
         },
     }
+
+
+def _plays(group: GroupSnapshot | None) -> dict[str, Any] | None:
+    return None if group is None else _redacted(asdict(group))
 
 
 def _redacted(data: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """One action that reaches several of our players plays as one group, in step."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Container, Coroutine, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,32 +21,44 @@ GATHER_WINDOW_S: Final = 0.15
 type Party = tuple[ClientId, ...]
 """Clients that were in one group of their own."""
 
+type Target = ClientId | GroupId
+"""A player, or a named group."""
+
 type Spawn = Callable[[Coroutine[object, object, None], str], object]
 
-
-type Play = Callable[[Callable[[ResonateServer], Awaitable[None]]], Coroutine[object, object, None]]
-"""Plays on the first target; what it is given is to be called on the core's loop once the medium is open."""
+type Play = Callable[[Target, Callable[[ResonateServer], Awaitable[None]]], Coroutine[object, object, None]]
+"""Plays on a target; what it is given too is to be called on the core's loop once the medium is open."""
 
 
 @dataclass(slots=True)
 class _Gathering:
-    first: ClientId
+    host: Target
+    """In whose group all come together: the first, or the first named group, so that it is seen to play."""
     begun_at: float
-    others: list[ClientId] = field(default_factory=list)
+    others: list[Target] = field(default_factory=list)
     """Who came by the time the medium was open; read on the core's loop."""
     parties: dict[GroupId, list[Party]] = field(default_factory=dict)
     """Who was in which group, and then who came into it; written on the core's loop."""
     playing: asyncio.Task[None] = field(init=False)
 
+    async def play_by(self, play: Play, named: Container[Target]) -> None:
+        """Have `play` called. Targets that Home Assistant calls at once are known by the time this runs."""
+        if self.host not in named and (group := next((it for it in self.others if it in named), None)) is not None:
+            self.others[self.others.index(group)], self.host = self.host, group
+        await play(self.host, self.gather)
+
     async def gather(self, server: ResonateServer) -> None:
-        """Move all others into the group of the first. On the core's loop."""
-        for client_id in tuple(self.others):
+        """Move all others into the group of the host. On the core's loop."""
+        for target in tuple(self.others):
             with suppress(UnknownTargetError):  # forgotten meanwhile
-                group = _group_of(server.snapshot, self.first)
-                others = _group_of(server.snapshot, client_id)
-                if others.group_id != group.group_id:
-                    self.parties.setdefault(group.group_id, [group.members]).append(others.members)
-                    await server.join(group.group_id, others.members)
+                group = _group_of(server.snapshot, self.host)
+                others = _group_of(server.snapshot, target)
+                guests = server.audience(others.group_id)
+                if others.group_id != group.group_id and guests:
+                    # Those of a named group have only that in common: afterwards each is by itself again.
+                    parties = [(guest,) for guest in guests] if others.is_named else [tuple(guests)]
+                    self.parties.setdefault(group.group_id, [group.members]).extend(parties)
+                    await server.join(group.group_id, guests)
 
 
 class Gatherer:
@@ -65,8 +77,8 @@ class Gatherer:
         self._parting: set[GroupId] = set()
         self._snapshot = ServerSnapshot()
 
-    async def async_play(self, action: Hashable, client_id: ClientId, play: Play) -> None:
-        """Have `play` called for the first target of `action`, and let later ones join that one.
+    async def async_play(self, action: Hashable, target: Target, play: Play) -> None:
+        """Have `play` called for one target of `action`, and let the others join that one.
 
         Nobody is moved for a medium that cannot be opened. Returns or raises for each target what became of it.
         """
@@ -76,12 +88,12 @@ class Gatherer:
             key: gathering for key, gathering in self._gatherings.items() if now - gathering.begun_at <= GATHER_WINDOW_S
         }
         if (gathering := self._gatherings.get(action)) is None:
-            gathering = self._gatherings[action] = _Gathering(client_id, now)
+            gathering = self._gatherings[action] = _Gathering(target, now)
             # A task of its own: who gives up waiting for it takes nothing from the others.
-            gathering.playing = loop.create_task(play(gathering.gather))
+            gathering.playing = loop.create_task(gathering.play_by(play, self._named()))
             await asyncio.shield(gathering.playing)
             return
-        gathering.others.append(client_id)
+        gathering.others.append(target)
         await asyncio.shield(gathering.playing)
         await self._bridge.async_ask(gathering.gather)  # too late to be there when it was opened, maybe
         for group_id, (home, *guests) in tuple(gathering.parties.items()):  # the core may be adding others
@@ -90,10 +102,10 @@ class Gatherer:
         self.update(self._snapshot)  # it may be over
 
     @callback
-    def release(self, client_ids: Collection[ClientId]) -> None:
+    def release(self, targets: Collection[Target]) -> None:
         """Leave clients where they are from now on: somebody has said where they belong."""
         for parties in self._parties.values():
-            parties[:] = [tuple(it for it in party if it not in client_ids) for party in parties]
+            parties[:] = [tuple(it for it in party if it not in targets) for party in parties]
 
     @callback
     def update(self, snapshot: ServerSnapshot) -> None:
@@ -104,6 +116,9 @@ class Gatherer:
             if group is None or group.state is PlaybackState.IDLE:
                 self._parting.add(group_id)
                 self._spawn(self._async_part(group_id), "resonate part")
+
+    def _named(self) -> Container[Target]:
+        return {group.group_id for group in self._snapshot.groups.values() if group.is_named}
 
     async def _async_part(self, group_id: GroupId) -> None:
         parties = tuple(self._parties[group_id])
@@ -125,6 +140,9 @@ async def _part_when_idle(server: ResonateServer, *, group_id: GroupId, parties:
         return True
     if group.state is not PlaybackState.IDLE:
         return False
+    if group.is_named:  # which has let go of all by itself
+        await _reunite(server, parties[1:])
+        return True
     is_for_others = bool(set(group.members).difference(*parties))
     for party in parties if is_for_others else parties[1:]:
         present = [client_id for client_id in party if client_id in group.members]
@@ -133,8 +151,19 @@ async def _part_when_idle(server: ResonateServer, *, group_id: GroupId, parties:
     return True
 
 
-def _group_of(snapshot: ServerSnapshot, client_id: ClientId) -> GroupSnapshot:
+async def _reunite(server: ResonateServer, parties: Sequence[Party]) -> None:
+    """Put parties together again, as far as they are nowhere else by now."""
+    for party in parties:
+        snapshot = server.snapshot
+        alone = [it for it in party if it in snapshot.clients and _group_of(snapshot, it).members == (it,)]
+        if len(alone) > 1:
+            await server.join(alone[0], alone[1:])
+
+
+def _group_of(snapshot: ServerSnapshot, target: Target) -> GroupSnapshot:
+    if (group := snapshot.groups.get(GroupId(target))) is not None:
+        return group
     try:
-        return snapshot.groups[snapshot.clients[client_id].group_id]
+        return snapshot.groups[snapshot.clients[ClientId(target)].group_id]
     except KeyError:
-        raise UnknownTargetError(f"no client {client_id}") from None
+        raise UnknownTargetError(f"no client or group {target}") from None

@@ -1,4 +1,4 @@
-"""A media player per client that plays."""
+"""A media player per client that plays, and one per named group."""
 
 from collections.abc import Iterable
 from typing import override
@@ -7,8 +7,9 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import ResonateConfigEntry
-from .core.units import ClientId
+from .core.units import ClientId, GroupId
 from .entity import ResonateEntity, translated
+from .group_player import ResonateGroupPlayer
 from .player_entity import MAX_VOLUME, PlayerEntity
 
 PARALLEL_UPDATES = 0
@@ -17,9 +18,10 @@ PARALLEL_UPDATES = 0
 async def async_setup_entry(
     hass: HomeAssistant, entry: ResonateConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add the players that are known, and those to come."""
+    """Add the players and groups that are known, and those to come."""
     coordinator = entry.runtime_data
     added: set[str] = set()
+    added_groups: set[GroupId] = set()
 
     @callback
     def add_new() -> None:
@@ -29,6 +31,10 @@ async def async_setup_entry(
         added.update(new)
         if new:
             async_add_entities(ResonateMediaPlayer(coordinator, device_id) for device_id in new)
+        for group_id in coordinator.data.groups.keys() - added_groups:
+            async_add_entities([ResonateGroupPlayer(coordinator, group_id)], config_subentry_id=group_id)
+        added_groups.clear()
+        added_groups.update(coordinator.data.groups)
 
     entry.async_on_unload(coordinator.async_add_listener(add_new))
     add_new()

@@ -1,30 +1,32 @@
-"""What every media player of ours can do."""
+"""What every media player of ours can do, be it one player or a named group of them."""
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final, override
 
-from homeassistant.components import media_source
 from homeassistant.components.media_player import (
     DOMAIN as MEDIA_PLAYER_DOMAIN,
     BrowseMedia,
     MediaPlayerDeviceClass,
     MediaPlayerEnqueue,
-    MediaPlayerEntity,
     MediaPlayerEntityFeature,
     MediaPlayerState,
     MediaType,
+    SearchMedia,
+    SearchMediaQuery,
 )
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import entity_registry as er
 
+from .browse import async_browse
 from .const import DOMAIN
-from .coordinator import ResonateCoordinator
 from .core.server.snapshot import GroupSnapshot, PlaybackState
-from .core.units import US_PER_S, ClientId
+from .core.units import US_PER_S, ClientId, GroupId
 from .entity import translated
 from .media import MediaOrder, name_of
+from .queue_player import QueuePlayer
+from .search import async_search
 
 MAX_VOLUME: Final = 100
 PLAYBACK_TO_STATE: Final = {
@@ -36,6 +38,7 @@ PLAYBACK_TO_STATE: Final = {
 ALWAYS: Final = (
     MediaPlayerEntityFeature.PLAY_MEDIA
     | MediaPlayerEntityFeature.BROWSE_MEDIA
+    | MediaPlayerEntityFeature.SEARCH_MEDIA
     | MediaPlayerEntityFeature.PLAY
     | MediaPlayerEntityFeature.PAUSE
     | MediaPlayerEntityFeature.STOP
@@ -43,17 +46,11 @@ ALWAYS: Final = (
 )
 
 
-class PlayerEntity(MediaPlayerEntity):
+class PlayerEntity(QueuePlayer):
     """Passes on what the user wants of a group of the core, and shows what that group plays."""
 
     _attr_name = None
     _attr_device_class = MediaPlayerDeviceClass.SPEAKER
-    coordinator: ResonateCoordinator
-
-    @property
-    @abstractmethod
-    def target(self) -> ClientId:
-        """Whom the core is told to play on."""
 
     @property
     @abstractmethod
@@ -64,29 +61,21 @@ class PlayerEntity(MediaPlayerEntity):
     async def async_play_media(
         self, media_type: MediaType | str, media_id: str, enqueue: MediaPlayerEnqueue | None = None, **kwargs: Any
     ) -> None:
-        """Play in place of what plays; return when the medium is open."""
-        if enqueue not in (None, MediaPlayerEnqueue.PLAY, MediaPlayerEnqueue.REPLACE):
-            raise ServiceValidationError(
-                translation_domain=DOMAIN,
-                translation_key="enqueue_not_supported",
-                translation_placeholders={"enqueue": enqueue},
-            )
+        """Play in place of what plays, or later; return when the medium is open, or in the queue."""
         order = MediaOrder.from_call(media_type, media_id, self.entity_id, kwargs.get("extra") or {})
-        await self._async_play(order)
+        await self.async_enqueue(order, enqueue)
 
     @override
     async def async_browse_media(
         self, media_content_type: MediaType | str | None = None, media_content_id: str | None = None
     ) -> BrowseMedia:
         """Browse everything that is heard."""
-        return await media_source.async_browse_media(
-            self.hass, media_content_id, content_filter=lambda item: item.media_content_type.startswith("audio/")
-        )
+        return await async_browse(self.hass, media_content_id)
 
-    @translated
-    async def _async_play(self, order: MediaOrder) -> None:
-        action = None if self._context is None else self._context.id
-        await self.coordinator.async_play(self.target, order, action)
+    @override
+    async def async_search_media(self, query: SearchMediaQuery) -> SearchMedia:
+        """Search everything that is heard."""
+        return await async_search(self.hass, query)
 
     @override
     @translated
@@ -115,7 +104,7 @@ class PlayerEntity(MediaPlayerEntity):
 
     @override
     async def async_join_players(self, group_members: list[str]) -> None:
-        """Let others hear what this plays, now and later."""
+        """Let others hear what this plays, now and later; of a named group, all that are known."""
         others = [client_id for entity_id in group_members for client_id in self._clients_of(entity_id)]
         await self._async_join(list(dict.fromkeys(others)))
 
@@ -126,7 +115,7 @@ class PlayerEntity(MediaPlayerEntity):
     @property
     @override
     def group_members(self) -> list[str]:
-        """The players that hear what this plays."""
+        """The players that hear what this plays; never a named group."""
         registry = er.async_get(self.coordinator.hass)
         found = (registry.async_get_entity_id(MEDIA_PLAYER_DOMAIN, DOMAIN, device_id) for device_id in self._member_ids)
         return [entity_id for entity_id in found if entity_id is not None]
@@ -138,6 +127,9 @@ class PlayerEntity(MediaPlayerEntity):
             data = self.coordinator.data
             if (view := data.devices.get(entry.unique_id)) is not None:
                 return [view.device.client_id]
+            if (group := data.groups.get(GroupId(entry.unique_id))) is not None:
+                views = (data.devices.get(device_id) for device_id in group.member_ids)
+                return [view.client.client_id for view in views if view is not None and view.client is not None]
         raise ServiceValidationError(
             translation_domain=DOMAIN,
             translation_key="not_our_player",
@@ -169,6 +161,7 @@ class PlayerEntity(MediaPlayerEntity):
         self._attr_media_position_updated_at = position_at
         if medium is not None and medium.is_seekable:
             self._attr_supported_features |= MediaPlayerEntityFeature.SEEK
+        self.show_queue(group)
 
 
 def _seconds(length_us: int | None) -> int | None:

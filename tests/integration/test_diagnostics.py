@@ -13,6 +13,7 @@ from custom_components.resonate.const import CONF_ADDRESSES, DOMAIN
 
 from .helpers import Connect, Until, play, state_of
 from .media_files import write_wav
+from .named import add_group
 
 
 async def test_diagnostics(
@@ -26,6 +27,7 @@ async def test_diagnostics(
     write_wav(media_dir / "Secret Song.wav", 60)
     hass.config_entries.async_update_entry(running, options={CONF_ADDRESSES: ["127.0.0.1:1"]})
     kitchen, bath = [await connect(f"private_{name}", mac_address="aa:bb:cc:dd:ee:ff") for name in ("one", "two")]
+    await add_group(hass, running, "Private rooms", kitchen, bath)
     await play(hass, "media-source://media_source/local/Secret Song.wav", kitchen, bath)
     await until(lambda: state_of(hass, bath) == "playing")
     told = await get_diagnostics_for_config_entry(hass, hass_client, running)
@@ -37,6 +39,8 @@ async def test_diagnostics(
     assert isinstance(devices, list)
     assert {device["group_number"] for device in devices} == {0}
     assert all(device["client"]["stream_format"]["codec"] == "pcm" for device in devices)
+    (group,) = told["named_groups"]
+    assert (group["device_count"], group["is_connected"], group["group"]["state"]) == (2, True, "idle")
     assert told["port"] == running.runtime_data.data.port
     assert told["resampler"] in ("soxr", "ffmpeg")
     statistics = told["statistics"]

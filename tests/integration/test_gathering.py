@@ -13,7 +13,7 @@ from custom_components.resonate.core.errors import CommandRefusedError, Refusal
 from custom_components.resonate.core.server.server import ResonateServer
 from custom_components.resonate.core.server.snapshot import ClientSnapshot, GroupSnapshot, PlaybackState, ServerSnapshot
 from custom_components.resonate.core.units import ClientId, GroupId
-from custom_components.resonate.gathering import Gatherer
+from custom_components.resonate.gathering import Gatherer, Target
 
 A, B, C = ClientId("a"), ClientId("b"), ClientId("c")
 type WhenOpen = Callable[[ResonateServer], Awaitable[None]]
@@ -26,6 +26,9 @@ class House:
         self.group_by_client = {client_id: GroupId(f"group of {client_id}") for client_id in (A, B, C)}
         self.state = PlaybackState.IDLE
         self.is_stopped = False
+        self.host: Target | None = None
+        self.named: dict[GroupId, list[ClientId]] = {}
+        """Named groups, and who would be gathered by them."""
         self.spawned: list[asyncio.Task[None]] = []
         self.gatherer = Gatherer(cast(Bridge, SimpleNamespace(async_ask=self.ask)), self.spawn)
 
@@ -36,9 +39,10 @@ class House:
                 group_id=group_id,
                 name="",
                 members=tuple(key for key, value in self.group_by_client.items() if value == group_id),
+                is_named=group_id in self.named,
                 state=self.state,
             )
-            for group_id in set(self.group_by_client.values())
+            for group_id in {*self.group_by_client.values(), *self.named}
         }
         clients = {
             client_id: ClientSnapshot(
@@ -52,10 +56,15 @@ class House:
         self.group_by_client[client_id] = group_id or GroupId(f"new group of {client_id}")
         return self.group_by_client[client_id]
 
-    async def join(self, group_id: GroupId, client_ids: Sequence[ClientId]) -> GroupId:
+    async def join(self, target: Target, client_ids: Sequence[ClientId]) -> GroupId:
+        group_id = self.group_by_client.get(ClientId(target), GroupId(target))
         for client_id in client_ids:
             self.group_by_client[client_id] = group_id
         return group_id
+
+    def audience(self, group_id: GroupId) -> Sequence[ClientId]:
+        members = self.snapshot.groups[group_id].members
+        return members or self.named.get(group_id, ())
 
     async def ask(self, ask: Callable[[Any], Coroutine[object, object, object]]) -> object:
         if self.is_stopped:
@@ -65,10 +74,20 @@ class House:
     def spawn(self, work: Coroutine[object, object, None], name: str) -> None:
         self.spawned.append(asyncio.get_running_loop().create_task(work))
 
-    async def play(self, when_open: WhenOpen) -> None:
+    async def play(self, target: Target, when_open: WhenOpen) -> None:
+        self.host = target
         await asyncio.sleep(0)
         await when_open(cast(ResonateServer, self))
         self.state = PlaybackState.BUFFERING
+
+    async def end(self) -> None:
+        """Let what plays end, and named groups let go."""
+        self.state = PlaybackState.IDLE
+        for client_id, group_id in self.group_by_client.items():
+            if group_id in self.named:
+                await self.move(client_id, None)
+        self.gatherer.update(self.snapshot)
+        await self.settle()
 
     async def settle(self) -> None:
         for task in self.spawned:
@@ -77,7 +96,7 @@ class House:
 
     @property
     def groups(self) -> list[set[ClientId]]:
-        return sorted((set(group.members) for group in self.snapshot.groups.values()), key=min)
+        return sorted((set(group.members) for group in self.snapshot.groups.values() if group.members), key=min)
 
 
 @pytest.fixture
@@ -85,10 +104,10 @@ async def house(hass: HomeAssistant) -> House:
     return House()
 
 
-async def together(house: House, *client_ids: ClientId) -> None:
+async def together(house: House, *targets: Target) -> None:
     async with asyncio.TaskGroup() as tasks:
-        for client_id in client_ids:
-            tasks.create_task(house.gatherer.async_play("action", client_id, house.play))
+        for target in targets:
+            tasks.create_task(house.gatherer.async_play("action", target, house.play))
 
 
 async def test_together_while_it_plays_and_no_longer(house: House) -> None:
@@ -194,3 +213,70 @@ async def test_who_was_joined_by_hand_meanwhile_stays_together_whoever_was_first
     house.gatherer.update(house.snapshot)
     await house.settle()
     assert house.groups == [{A, B}, {C}]
+
+
+# Named groups among the targets
+
+DOWN, UP = GroupId("down"), GroupId("up")
+
+
+def name_groups(house: House, **named: list[ClientId]) -> None:
+    house.named = {GroupId(name): client_ids for name, client_ids in named.items()}
+    house.gatherer.update(house.snapshot)
+
+
+@pytest.mark.parametrize("targets", [(DOWN, C), (C, DOWN)])
+async def test_a_named_group_hosts_whoever_is_called_with_it(house: House, targets: tuple[Target, ...]) -> None:
+    name_groups(house, down=[A, B])
+    await together(house, *targets)
+    assert house.host == DOWN
+    assert house.group_by_client[C] == DOWN
+    await house.end()
+    assert house.groups == [{A}, {B}, {C}]
+    house.gatherer.update(house.snapshot)
+    assert house.spawned == []
+
+
+async def test_a_second_named_group_sends_its_members(house: House) -> None:
+    name_groups(house, down=[A], up=[B, C])
+    await together(house, DOWN, UP)
+    assert house.host == DOWN
+    assert {house.group_by_client[client_id] for client_id in (B, C)} == {DOWN}
+    await house.end()
+    assert house.groups == [{A}, {B}, {C}]
+
+
+async def test_a_named_group_that_is_late_sends_its_members_to_what_plays(house: House) -> None:
+    name_groups(house, down=[B, C])
+    await house.gatherer.async_play("action", A, house.play)
+    await house.gatherer.async_play("action", DOWN, house.play)
+    assert house.groups == [{A, B, C}]
+    house.state = PlaybackState.IDLE
+    house.gatherer.update(house.snapshot)
+    await house.settle()
+    assert house.groups == [{A}, {B}, {C}]
+
+
+async def test_a_named_group_that_has_nobody_changes_nothing(house: House) -> None:
+    name_groups(house, down=[])
+    await house.gatherer.async_play("action", A, house.play)
+    await house.gatherer.async_play("action", DOWN, house.play)
+    assert house.groups == [{A}, {B}, {C}]
+
+
+async def test_a_party_that_a_named_group_hosted_is_one_again(house: House) -> None:
+    name_groups(house, down=[A])
+    await house.join(house.group_by_client[B], [C])
+    await together(house, DOWN, B)
+    assert {house.group_by_client[client_id] for client_id in (B, C)} == {DOWN}
+    await house.end()
+    assert house.groups == [{A}, {B, C}]
+
+
+async def test_a_party_that_was_parted_by_hand_meanwhile_is_none_any_more(house: House) -> None:
+    name_groups(house, down=[A])
+    await house.join(house.group_by_client[B], [C])
+    await together(house, DOWN, B)
+    house.gatherer.release([C])
+    await house.end()
+    assert house.groups == [{A}, {B}, {C}]
