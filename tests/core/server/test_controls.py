@@ -1,5 +1,6 @@
 """Controllers: what they are told of their group, and what their commands do."""
 
+import asyncio
 from collections.abc import AsyncIterator
 import logging
 from typing import Any, cast
@@ -19,7 +20,7 @@ from core.server.offers import controller_of
 from core.server.registry import Registry
 from core.server.snapshot import GroupSnapshot, MediumSnapshot, PlaybackState
 from core.server.volumes import Volumes
-from core.units import US_PER_S, ClientId, GroupId
+from core.units import US_PER_S, ClientId, GroupId, ServerTimeUs
 from tests.fakes.client import MemoryClient
 from tests.fakes.home import Home, at_home
 from tests.fakes.house import House, housed, wish
@@ -188,6 +189,7 @@ async def test_each_connection_is_told_anew(home: Home) -> None:
     again.say_state()
     await home.pass_s(0.1)
     assert offered(again) == {"volume", "mute", "switch"}
+    assert [offered(await join_remote(home)) for _ in range(2)] == [{"switch"}] * 2
 
 
 async def test_who_is_no_controller_is_told_nothing_and_may_nothing(home: Home) -> None:
@@ -262,6 +264,19 @@ async def test_what_works_no_longer_by_the_time_is_not_done(home: Home) -> None:
     assert state_of(home) == PlaybackState.IDLE
 
 
+async def test_a_button_that_is_pressed_twice_does_not_begin_anew(home: Home) -> None:
+    kitchen = await join(home, "kitchen")
+    await home.server.play(KITCHEN, hum())
+    await home.pass_s(5)
+    await ask(home, kitchen, "pause")
+    for _ in range(2):
+        kitchen.say("client/command", {"controller": {"command": "play"}})
+    await home.pass_s(1)
+    position_us = home.group(home.group_of(KITCHEN)).position_us
+    assert position_us is not None
+    assert position_us > 4 * US_PER_S
+
+
 async def test_volume_and_mute_are_those_of_the_group(home: Home) -> None:
     kitchen, bath = await join(home, "kitchen", volume=20), await join(home, "bath", volume=60)
     group_id = await home.gather("all", "kitchen", "bath")
@@ -311,16 +326,16 @@ async def test_twenty_buttons_pressed_at_once_open_the_medium_once(home: Home) -
     assert source.open_count == 3
 
 
-async def test_closing_does_not_wait_for_what_was_begun(home: Home) -> None:
+async def test_closing_leaves_nothing_of_what_was_begun(home: Home) -> None:
     kitchen = await join(home, "kitchen")
     await home.server.play(KITCHEN, hum(1))
     await home.pass_s(5)
     home.media.shut()
     kitchen.say("client/command", {"controller": {"command": "play"}})
     await home.pass_s(0.5)
-    home.clock.call_at(home.clock.now(), home.media.open)
+    home.clock.call_at(ServerTimeUs(home.clock.now() + 10 * US_PER_S), home.media.open)
     await home.server.close()
-    assert state_of(home) == PlaybackState.IDLE
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 class Once(Hum):

@@ -220,6 +220,17 @@ async def test_a_command_too_many_ends_the_session_and_nothing_is_owed(home: Hom
     assert not home.clock.pending
 
 
+async def test_what_is_confirmed_counts_no_more(home: Home) -> None:
+    (kitchen,) = await gather(home, kitchen=20)
+    await home.server.set_volume(KITCHEN, 60)
+    await home.server.set_muted(KITCHEN, True)
+    kitchen.say_state(volume=60, muted=True)
+    await home.pass_s(0.1)
+    kitchen.say_state(volume=59, muted=False)
+    await home.pass_s(0.1)
+    assert reads(home) == (59, False)
+
+
 # Limits
 
 
