@@ -706,7 +706,7 @@ async def test_a_client_that_plays_nothing_is_told_and_not_played_to() -> None:
         await house.group.play([wish(Material(ramp(48_000)))])
         await house.clock.sleep(SECOND)
         assert session.outputs == []
-        assert [progress.playing for progress in session.told] == [False, True, True]
+        assert [progress.playing for progress in session.told] == [False, False, True]
 
 
 async def test_media_errors_of_a_live_medium_that_is_resumed_reach_whoever_asked() -> None:

@@ -328,7 +328,7 @@ class ResonateGroup:
         self._playback.seek(item, position_us)
         if self._state == PlaybackState.PAUSED:
             self._move_to(item, position_us)
-            self._changed()
+            self._tell_progress()
 
     def restore(self, queue: Queue, *, position_us: int | None) -> bool:
         """Take over a queue, paused at a position of its present entry if one is given; only while it has none.
@@ -392,7 +392,7 @@ class ResonateGroup:
                 self._herald.starved(item, event)
                 if item is self._item:
                     self._move_to(item, event.position_us, ServerTimeUs(event.at + event.length_us))
-                    self._changed()
+                    self._tell_progress()
             case TrackTagged():
                 if item.tag(event.tags):
                     self._tell_metadata(item, event.at)
@@ -402,6 +402,10 @@ class ResonateGroup:
 
     def _tell_metadata(self, item: Item, at: ServerTimeUs) -> None:
         self._herald.metadata(item, at)
+        self._tell_progress()
+
+    def _tell_progress(self) -> None:
+        """Tell the members, and the outside, what plays and where in it that is, the state being the same."""
         for client in self._members.values():
             self._inform_of_medium(client)
         self._changed()
@@ -503,4 +507,7 @@ class ResonateGroup:
     def _inform_of_medium(self, client: Client) -> None:
         if client.session is not None:
             medium, position_us = self.snapshot().medium, self.position_us
-            client.session.metadata(medium, position_us=position_us, playing=self.is_playing)
+            is_heard = self._state == PlaybackState.PLAYING
+            if is_heard:  # after a silence it goes on from there only then
+                position_us -= max(0, self._position_at - self._clock.now())
+            client.session.metadata(medium, position_us=position_us, playing=is_heard)
