@@ -5,6 +5,7 @@ ResonateError
     MediaOpenError         not found, no access, no answer in time
     MediaDecodeError       broken on the way
     UnsupportedMediaError  opened, but no audio in it that we can decode
+  PictureError             no picture, or a broken one: the audio goes on without
   FormatError              no common format, or sizes that do not fit
   ProtocolError
     RemoteProtocolError    the peer broke the rules: its session ends, nobody else's
@@ -41,6 +42,10 @@ class MediaDecodeError(MediaError):
 
 class UnsupportedMediaError(MediaError):
     """The medium was opened and holds no audio that can be decoded."""
+
+
+class PictureError(ResonateError):
+    """What was taken for a picture is none, or cannot be shown."""
 
 
 class FormatError(ResonateError):

@@ -153,6 +153,7 @@ class Decoder:
             title=tags.title,
             artist=tags.artist,
             album=tags.album,
+            cover=reader.cover,
         )
 
     def _next_frame(self, reader: FrameReader) -> tuple[av.AudioFrame | None, int]:

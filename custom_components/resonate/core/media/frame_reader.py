@@ -1,11 +1,11 @@
 """An open medium as FFmpeg's frames: demuxing and decoding, with damage left out."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 import av
 import av.container
@@ -15,6 +15,7 @@ from av.stream import Discard
 from ..errors import MediaError, UnsupportedMediaError
 from ..units import US_PER_S
 from .byte_input import ByteInput
+from .covers import Covers
 from .failures import as_decode_error, as_open_error
 from .tags import Tags, read_tags
 
@@ -66,6 +67,9 @@ class FrameReader:
             self.tags = self._frames[0].tags
             """What the medium said of itself by the frame that was taken last, at first by the first."""
             self._origin = self._stamp(self.first_frame) or Fraction(0)
+            self.cover = self._covers.best
+            """The file of a picture that the medium brings; None when there is none."""
+            self._covers.end()
         except BaseException:
             self._container.close()
             raise
@@ -128,6 +132,7 @@ class FrameReader:
                 raise failure from failure.__cause__
             raise as_open_error(error, what) from error
         try:
+            self._covers = Covers(container)
             self._stream = self._select_stream(container)
         except BaseException:
             container.close()
@@ -135,7 +140,7 @@ class FrameReader:
         self._container = container
         self._codec = (container.format.name, self._stream.codec_context.name)
         self._time_base = _as_fraction(self._stream.time_base)
-        self._packets = self._demux()
+        self._packets = self._demux(self._covers.streams)
         self._has_decoded = False
         # What the container says, else the stream: Ogg keeps its comments there.
         self._tags = self._named(read_tags(container.metadata, self._stream.metadata))
@@ -151,9 +156,10 @@ class FrameReader:
         stream = container.streams.best("audio")
         if not isinstance(stream, av.AudioStream) or stream.codec_context is None:
             raise self._no_audio()
+        wanted = {stream.index, *(cover.index for cover in self._covers.streams)}
         for other in container.streams:
-            if other.index != stream.index:
-                other.discard = Discard.all  # films and cover art: not even read, where the format allows
+            if other.index not in wanted:
+                other.discard = Discard.all  # films: not even read, where the format allows
         return stream
 
     def _first_frame(self) -> av.AudioFrame:
@@ -165,8 +171,9 @@ class FrameReader:
     def _no_audio(self) -> MediaError:
         return UnsupportedMediaError(f"{self._medium.what} holds no audio that can be decoded")
 
-    def _demux(self) -> Iterator[av.Packet[av.AudioStream]]:
-        return self._container.demux(self._stream)
+    def _demux(self, covers: Sequence[av.VideoStream] = ()) -> Iterator[av.Packet[av.AudioStream]]:
+        """Return the packets from here on; those of `covers` are all taken before they are looked at as audio."""
+        return cast("Iterator[av.Packet[av.AudioStream]]", self._container.demux(self._stream, *covers))
 
     def _decode_next(self) -> None:
         """Decode a packet, or note why there are no more."""
@@ -181,6 +188,8 @@ class FrameReader:
             return
         except (av.FFmpegError, OSError) as error:
             self._end(as_decode_error(error, self._medium.what))
+            return
+        if self._covers.take(packet):
             return
         if packet is None:
             self._end(self._input_failure())

@@ -24,8 +24,10 @@ class ByteStream(Protocol):
         ...
 
 
-type MediaLocation = Path | str | bytes | Callable[[], ByteStream]
-"""A local file; a URL (or whatever FFmpeg opens); the medium itself; or something that opens it when its turn comes."""
+type PictureLocation = Path | bytes | Callable[[], ByteStream]
+"""A local file; the picture itself; or something that opens it when its turn comes."""
+type MediaLocation = PictureLocation | str
+"""The same of a medium; or a URL (or whatever FFmpeg opens)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,8 @@ class MediaRequest:
     duration_us: int | None = None
     """As far as the asker knows; what the medium says counts more."""
     mime_type: str | None = None
+    artwork: PictureLocation | None = field(default=None, repr=False)
+    """Its picture; None: what it brings itself, or what lies beside it."""
     is_live: bool = False
     """A source at the live edge: it cannot be read ahead, nor sought."""
     start_us: int = 0

@@ -1,6 +1,6 @@
 """Something that gives audio."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from ..formats import Block, Layout
@@ -21,6 +21,8 @@ class SourceInfo:
     title: str | None = None
     artist: str | None = None
     album: str | None = None
+    cover: bytes | None = field(default=None, repr=False)
+    """The file of a picture that it brings; whether it is one has not been looked at."""
 
 
 class Passage(NamedTuple):
