@@ -177,7 +177,7 @@ def test_the_first_version_we_implement_of_each_family(listed: list[object], act
 
 
 def test_a_role_is_called_by_its_family_inside_messages() -> None:
-    assert [role.family for role in Role] == ["player", "metadata", "controller"]
+    assert [role.family for role in Role] == ["player", "metadata", "controller", "artwork"]
 
 
 @pytest.mark.parametrize(

@@ -109,8 +109,8 @@ def test_any_other_reason_is_none(reason: object) -> None:
     assert parse_goodbye({} if reason is ... else {"reason": reason}) is LossReason.CONNECTION_LOST
 
 
-def request(**fields: object) -> FormatRequest:
-    return parse_request_format({"player": fields}, [])
+def request(**fields: object) -> FormatRequest | None:
+    return parse_request_format({"player": fields}, []).player
 
 
 def test_a_request_names_what_it_wants_changed() -> None:
@@ -125,7 +125,9 @@ def test_a_request_names_what_it_wants_changed() -> None:
 @pytest.mark.parametrize(
     "payload",
     [
-        *({}, {"player": None}, {"artwork": {"channel": 0}}, {"player": []}, {"player": "flac"}),
+        *({}, {"player": None}, {"artwork": None}, {"player": []}, {"player": "flac"}, {"artwork": 5}),
+        *({"artwork": {"channel": channel}} for channel in anything(None, -1, 4, "x", [])),
+        *({"artwork": {"channel": 0, key: "x"}} for key in ("media_width", "height")),
         *({"player": {key: "x"}} for key in ("sample_rate", "channels", "bit_depth")),
         {"player": {"codec": 5}},
     ],

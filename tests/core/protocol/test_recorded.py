@@ -7,6 +7,7 @@ import pytest
 
 from core.events import LossReason
 from core.formats import Codec, StreamFormat
+from core.images import ImageFormat, ImageSpec
 from core.protocol.connection import Connection
 from core.protocol.events import (
     CommandReceived,
@@ -17,6 +18,7 @@ from core.protocol.events import (
     StateChanged,
     TimeRequested,
 )
+from core.protocol.messages.artwork import ArtworkChannel, ArtworkSource
 from core.protocol.messages.client_command import ControllerAction, ControllerCommand
 from core.protocol.messages.client_hello import ClientGeneration, ClientHello, PlayerCommand, Role
 from core.protocol.messages.client_state import ClientState
@@ -88,6 +90,8 @@ def test_hello_of_a_python_client(name: str) -> None:
     hello = hello_of(name)
     assert (hello.client_id, hello.name) == ("recorded-client", "Recorded client")
     assert set(hello.active_roles) == set(Role)
+    image = ImageSpec(width=300, height=300, format=ImageFormat.JPEG)
+    assert hello.artwork == (ArtworkChannel(source=ArtworkSource.ALBUM, image=image),)
     assert hello.formats == (
         StreamFormat(codec=Codec.PCM, bit_depth=16, **STEREO_48),
         StreamFormat(codec=Codec.PCM, bit_depth=24, **STEREO_48),
@@ -103,7 +107,7 @@ def test_hello_of_a_python_client(name: str) -> None:
 
 def test_hello_of_the_javascript_client() -> None:
     hello = hello_of(JAVASCRIPT)
-    assert set(hello.active_roles) == set(Role)
+    assert set(hello.active_roles) == set(Role) - {Role.ARTWORK}
     assert [(entry.codec, entry.sample_rate) for entry in hello.formats] == [
         (Codec.PCM, 48_000),
         (Codec.PCM, 44_100),

@@ -19,7 +19,9 @@ Text and bytes of the client go in, events come out; every method that sends ret
 12. A malformed `client/state`, `client/command` or `stream/request-format` is ignored as a whole; any other malformed
     message ends the connection.
 13. Message types and binary ids that we have no use for are ignored, and reported once each, 16 at most.
-14. After a goodbye or an error the connection is over: what still arrives is dropped, and nothing may be sent.
+14. Artwork is a stream of its own, begun once the client's state is known, at once for who is no player. While it is
+    active, clear and end name the player's role; without roles they would mean artwork too.
+15. After a goodbye or an error the connection is over: what still arrives is dropped, and nothing may be sent.
 
 Received against the rules: RemoteProtocolError. Sent against them: LocalProtocolError, a bug of ours.
 """
@@ -31,7 +33,9 @@ from typing import Final
 from ..errors import HandshakeTimeoutError, LocalProtocolError, RefusedError, RemoteProtocolError
 from ..formats import Codec, StreamFormat
 from ..units import US_PER_S, GroupId, ServerTimeUs
+from .artwork import ArtworkStream
 from .events import (
+    ArtworkRequested,
     CommandReceived,
     ConnectionEvent,
     FormatRequested,
@@ -82,6 +86,10 @@ class Connection:
         self._stream_format: StreamFormat | None = None
         self._preferred_format: StreamFormat | None = None
         self._offered: frozenset[ControllerAction] = frozenset()
+        self.artwork = ArtworkStream(
+            self._can_show, lambda role: self._hello.spelling_of(role) if self._hello else role
+        )
+        """What the client shows; its messages are made there."""
         self._gate = FloodGate()
         self._remarks = Remarks()
 
@@ -230,13 +238,13 @@ class Connection:
     def stream_clear(self, *, transmitted: ServerTimeUs) -> str:
         """Return what empties the player's buffer; its stream stays active."""
         self._expect_stream("stream/clear")
-        return stream_clear(transmitted=transmitted)
+        return stream_clear(*self._named_player(), transmitted=transmitted)
 
     def stream_end(self) -> str:
         """Return what ends the player's stream and cuts what it still holds."""
         self._expect_stream("stream/end")
         self._stream_format = None
-        return stream_end()
+        return stream_end(*self._named_player())
 
     def check_audio(self) -> None:
         """Raise LocalProtocolError unless audio may be sent now; its bytes are shared (`binary.pack_audio`)."""
@@ -261,6 +269,7 @@ class Connection:
         self._active_roles = self._hello.active_roles
         self._phase = _Phase.GREETED
         self._player = self._hello.player
+        self.artwork.declared = self._hello.artwork
         self._deadline = ServerTimeUs(now + STATE_TIMEOUT_US) if self._player else None
         return [HelloReceived(hello=self._hello, active_roles=self._active_roles), *self._remarks.noted(notes)]
 
@@ -312,13 +321,27 @@ class Connection:
         return [CommandReceived(command=command)]
 
     def _receive_request(self, payload: JsonObject, notes: list[str]) -> list[ConnectionEvent]:
-        request = parse_request_format(payload, notes)
-        if self._player is None:
+        requests = parse_request_format(payload, notes)
+        if requests.player is not None and self._player is None:
             raise RemoteProtocolError("stream/request-format for a role that is not active")
-        listed = self._player.formats
-        current = self._stream_format or self._preferred_format or listed[0]
-        self._preferred_format = resolve_format(request, current=current, listed=listed)
-        return [FormatRequested(format=self._preferred_format)]
+        events: list[ConnectionEvent] = []
+        if requests.artwork is not None and self.artwork.request(requests.artwork):
+            events.append(ArtworkRequested())
+        if requests.player is not None and self._player is not None:
+            listed = self._player.formats
+            current = self._stream_format or self._preferred_format or listed[0]
+            self._preferred_format = resolve_format(requests.player, current=current, listed=listed)
+            events.append(FormatRequested(format=self._preferred_format))
+        return events
+
+    def _can_show(self) -> bool:
+        if self._phase is not _Phase.OPEN:
+            return False
+        return self._player is None if self._state is None else self._state.is_available
+
+    def _named_player(self) -> tuple[str, ...]:
+        """Return the player's role as the client spells it, where the streams of others are active beside its own."""
+        return (self._hello.spelling_of(Role.PLAYER),) if self._hello and self.artwork.started else ()
 
     def _missing_for_start(self) -> str | None:
         if self._player is None:

@@ -55,6 +55,11 @@ class FormatRequested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ArtworkRequested:
+    """The display wants other images; what it declares now is in the connection."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GoodbyeReceived:
     """The client leaves; the connection is over."""
 
@@ -71,5 +76,12 @@ class Ignored:
 
 
 type ConnectionEvent = (
-    HelloReceived | StateChanged | TimeRequested | CommandReceived | FormatRequested | GoodbyeReceived | Ignored
+    HelloReceived
+    | StateChanged
+    | TimeRequested
+    | CommandReceived
+    | FormatRequested
+    | ArtworkRequested
+    | GoodbyeReceived
+    | Ignored
 )

@@ -8,6 +8,7 @@ from typing import Final
 from ...errors import RemoteProtocolError
 from ...formats import Codec, StreamFormat
 from ...units import ClientId
+from .artwork import ArtworkChannel, parse_channels
 from .envelope import JsonObject
 from .fields import MAX_NUMBER, Fields, whole_number
 from .text import clean, is_fit, shown
@@ -22,6 +23,7 @@ class Role(StrEnum):
     PLAYER = "player@v1"
     METADATA = "metadata@v1"
     CONTROLLER = "controller@v1"
+    ARTWORK = "artwork@v1"
 
     @property
     def family(self) -> str:
@@ -81,6 +83,8 @@ class ClientHello:
     device_info: DeviceInfo = DeviceInfo()
     player: PlayerSupport | None = None
     """None without the player role, or when it comes without its support object."""
+    artwork: tuple[ArtworkChannel, ...] = ()
+    """What it can show; empty without the artwork role, or when it comes without its support object."""
     generation: ClientGeneration = ClientGeneration.LATER
 
     @property
@@ -88,9 +92,13 @@ class ClientHello:
         """The first version we implement of each listed family, in the client's order."""
         chosen: dict[str, Role] = {}
         for word in self.supported_roles:
-            if word in Role and (word != Role.PLAYER or self.player is not None):
+            if word in Role and self._is_supported(Role(word)):
                 chosen.setdefault(role_family(word), Role(word))
         return tuple(chosen.values())
+
+    def spelling_of(self, role: Role) -> str:
+        """Return what it wants a role to be called in `stream/clear` and `stream/end` (protocol.md 18.5)."""
+        return role.value if self.generation is ClientGeneration.A1 else role.family
 
     @property
     def formats(self) -> tuple[StreamFormat, ...]:
@@ -101,6 +109,15 @@ class ClientHello:
     def capacity_bytes(self) -> int:
         """What the player's buffer holds; 0 without a player."""
         return self.player.capacity_bytes if self.player else 0
+
+    def _is_supported(self, role: Role) -> bool:
+        match role:
+            case Role.PLAYER:
+                return self.player is not None
+            case Role.ARTWORK:
+                return bool(self.artwork)
+            case _:
+                return True
 
 
 def role_family(role: str) -> str:
@@ -129,6 +146,7 @@ def parse_client_hello(payload: JsonObject, notes: list[str]) -> ClientHello:
         supported_roles=roles,
         device_info=_device_info(fields),
         player=_player_support(fields) if Role.PLAYER in roles else None,
+        artwork=_artwork_support(fields) if Role.ARTWORK in roles else (),
         generation=_generation(fields),
     )
 
@@ -142,7 +160,10 @@ def normalise_mac(text: str | None) -> str | None:
 
 
 def _generation(fields: Fields) -> ClientGeneration:
-    is_old = "player_support" in fields and "player@v1_support" not in fields
+    families = (Role.PLAYER.family, Role.ARTWORK.family)
+    is_old = any(f"{family}_support" in fields for family in families) and not any(
+        f"{family}@v1_support" in fields for family in families
+    )
     return ClientGeneration.A1 if is_old else ClientGeneration.LATER
 
 
@@ -162,6 +183,14 @@ def _player_support(fields: Fields) -> PlayerSupport | None:
         return None
     commands = support.words("supported_commands", PlayerCommand) or frozenset()
     return PlayerSupport(formats=formats, capacity_bytes=capacity, commands=commands)
+
+
+def _artwork_support(fields: Fields) -> tuple[ArtworkChannel, ...]:
+    support = fields.nested("artwork@v1_support") or fields.nested("artwork_support")
+    if support is None:
+        fields.note("artwork@v1_support", "missing, so the role stays inactive")
+        return ()
+    return parse_channels(support)
 
 
 def _parse_format(fields: Fields, key: str, entry: object) -> StreamFormat | None:

@@ -1,10 +1,12 @@
-"""stream/request-format, C>S: a player of the cleartext era asks for another format (protocol.md 18.6)."""
+"""stream/request-format, C>S: a client of the cleartext era asks for another format (protocol.md 18.6)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...errors import RemoteProtocolError
 from ...formats import Codec, StreamFormat
+from .artwork import ArtworkRequest, parse_artwork_request
 from .envelope import JsonObject
 from .fields import MAX_NUMBER, Fields
 
@@ -20,11 +22,26 @@ class FormatRequest:
     bit_depth: int | None = None
 
 
-def parse_request_format(payload: JsonObject, notes: list[str]) -> FormatRequest:
-    """Return the player's request. Raises RemoteProtocolError when it is malformed or not for the player role."""
-    player = Fields(payload, "stream/request-format", notes).nested("player")
-    if player is None:
+class Requests(NamedTuple):
+    """What each role asks for; None: nothing."""
+
+    player: FormatRequest | None
+    artwork: ArtworkRequest | None
+
+
+def parse_request_format(payload: JsonObject, notes: list[str]) -> Requests:
+    """Return what is asked. Raises RemoteProtocolError when it is malformed or for no role that we implement."""
+    fields = Fields(payload, "stream/request-format", notes)
+    player, artwork = fields.nested("player"), fields.nested("artwork")
+    if player is None and artwork is None:
         raise RemoteProtocolError("stream/request-format for no role that we implement")
+    return Requests(
+        None if player is None else _parse_player(player),
+        None if artwork is None else parse_artwork_request(artwork),
+    )
+
+
+def _parse_player(player: Fields) -> FormatRequest:
     return FormatRequest(
         codec=player.word("codec", Codec),
         sample_rate=player.integer("sample_rate", minimum=0, maximum=MAX_NUMBER),
