@@ -51,6 +51,23 @@ class ClientLost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClientSyncChanged:
+    """A connected client says that it is out of step, or in step again."""
+
+    client_id: ClientId
+    is_out_of_sync: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCommanded:
+    """A client asked something of its group: a button was pressed, say."""
+
+    client_id: ClientId
+    action: str
+    """In the words of the wire: play, pause, next, volume ... (protocol.md 9.3)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MediumChanged:
     """A medium of a group started, ended or failed."""
 
@@ -119,6 +136,8 @@ class PlaybackBroke:
 type Event = (
     ClientConnected
     | ClientLost
+    | ClientSyncChanged
+    | ClientCommanded
     | MediumChanged
     | MetadataChanged
     | Underrun

@@ -134,6 +134,7 @@ class Renderer:
             is_finished=is_finished,
             work=self._streamer.work,
             held_bytes=self._streamer.held_bytes(now),
+            held_until=self._streamer.held_until(),
         )
 
     @property

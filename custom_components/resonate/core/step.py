@@ -96,3 +96,5 @@ class StepResult:
     """The work done since the renderer was made."""
     held_bytes: Mapping[ClientId, int] = field(default_factory=dict)
     """What each player holds."""
+    held_until: Mapping[ClientId, ServerTimeUs] = field(default_factory=dict)
+    """When the last of it ends."""

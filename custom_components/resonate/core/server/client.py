@@ -31,6 +31,8 @@ class Client:
         """What it last said of that, in this session."""
         self.group_before: GroupId | None = None
         """Which one it stepped aside from, being used by something else; None once it has gone elsewhere."""
+        self.was_out_of_sync = False
+        """Likewise, but kept when it is gone: who comes back in step is back."""
         self._session: Session | None = None
         self._state: ClientState | None = None
 
@@ -101,30 +103,36 @@ class Client:
             return f"has too small a buffer: {self.capacity_bytes} bytes hold no format that it lists"
         return "lists no format that this server can make"
 
+    @property
+    def lead_ms(self) -> int:
+        """How far ahead of its first sample it is to be sent something. Source: protocol.md 8.6."""
+        state = self.state or ClientState()
+        return max(state.min_buffer_ms, state.required_lead_time_ms, _LEAST_WAIT_MS) + state.output_delay_ms
+
     def player_config(self, mix_rate: int) -> PlayerConfig:
         """Return how the streamer is to serve it. Raises FormatError when there is no way. Source: protocol.md 8.6."""
         stream_format = choose_format(self.wished_formats, mix_rate=mix_rate)
         state = self.state or ClientState()
-        wait_ms = max(state.min_buffer_ms, state.required_lead_time_ms, _LEAST_WAIT_MS)
         return PlayerConfig(
             channel=Channel(layout=LAYOUT_BY_COUNT[stream_format.channel_count]),
             format=stream_format,
             capacity_bytes=self.capacity_bytes,
             output_delay_us=state.output_delay_ms * US_PER_MS,
-            lead_us=(wait_ms + state.output_delay_ms) * US_PER_MS,
+            lead_us=self.lead_ms * US_PER_MS,
         )
 
     def snapshot(self, group_id: GroupId) -> ClientSnapshot:
         """Return how it stands, in the group that it is in."""
         session, state, hello = self._session, self.state, self.hello
         info = None if hello is None else hello.device_info
+        is_player = hello is not None and Role.PLAYER in hello.active_roles
         return ClientSnapshot(
             client_id=self.client_id,
             name=self.name,
             group_id=group_id,
             is_connected=session is not None,
             is_available=session is not None and (state is None or state.is_available),
-            is_player=hello is not None and Role.PLAYER in hello.active_roles,
+            is_player=is_player,
             loss_reason=self.loss_reason,
             address=None if session is None else session.peer,
             product_name=None if info is None else info.product_name,
@@ -137,6 +145,7 @@ class Client:
             can_set_volume=state is not None and state.can_set_volume,
             can_mute=state is not None and state.can_mute,
             can_set_output_delay=state is not None and state.can_set_output_delay,
+            format_problem=self.format_problem if is_player else None,
             stream_format=None if session is None else session.stream_format,
             sent_bytes=0 if session is None else session.sent_bytes,
             is_out_of_sync=state is not None and state.is_out_of_sync,

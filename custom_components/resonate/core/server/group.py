@@ -113,6 +113,13 @@ class ResonateGroup:
         """What each player that it plays to holds."""
         return {} if self._playback is None else self._playback.last.held_bytes
 
+    @property
+    def held_us(self) -> Mapping[ClientId, int]:
+        """How much audio each player that it plays to holds."""
+        now = self._clock.now()
+        ends = {} if self._playback is None else self._playback.last.held_until
+        return {client_id: max(0, end - now) for client_id, end in ends.items()}
+
     def snapshot(self) -> GroupSnapshot:
         """Return how it stands."""
         item = self._item

@@ -7,7 +7,7 @@ from typing import Final
 from uuid import uuid4
 
 from ..errors import CommandRefusedError, Refusal, UnknownTargetError
-from ..events import ClientConnected, ClientLost, LossReason
+from ..events import ClientCommanded, ClientConnected, ClientLost, ClientSyncChanged, LossReason
 from ..protocol.messages.client_command import ControllerCommand
 from ..protocol.messages.client_hello import ClientHello
 from ..protocol.messages.server_hello import ConnectionReason
@@ -231,6 +231,9 @@ class Registry:
         was_available, client.was_available = client.was_available, session.state.is_available
         if was_available and not client.was_available:
             self._step_aside(client)
+        was_out_of_sync, client.was_out_of_sync = client.was_out_of_sync, session.state.is_out_of_sync
+        if was_out_of_sync != client.was_out_of_sync:
+            self._notices.emit(ClientSyncChanged(client_id=client.client_id, is_out_of_sync=client.was_out_of_sync))
         self._notices.changed(can_wait=True)
 
     def stream_changed(self, session: Session) -> None:
@@ -238,8 +241,9 @@ class Registry:
         self._notices.changed(can_wait=True)
 
     def commanded(self, session: Session, command: ControllerCommand) -> None:
-        """Have it done, unless it comes from a connection before."""
+        """Tell it, and have it done, unless it comes from a connection before."""
         if (client := self._client_of(session)) is not None:
+            self._notices.emit(ClientCommanded(client_id=client.client_id, action=command.action))
             self._commanded(client, command)
 
     def ended(self, session: Session) -> None:

@@ -287,13 +287,16 @@ class ResonateServer:
     @property
     def statistics(self) -> ServerStatistics:
         """Counters, as of now."""
-        sessions = [client.session for client in self._registry.clients.values() if client.session is not None]
+        clients = self._registry.clients
+        sessions = [client.session for client in clients.values() if client.session is not None]
         groups = self._registry.groups.values()
         work = sum((group.work for group in groups), Work())
         return ServerStatistics(
             encoded_chunk_count=work.encoded_chunks,
             resampled_block_count=work.resampled_blocks,
             held_bytes={client_id: held for group in groups for client_id, held in group.held_bytes.items()},
+            held_us={client_id: held for group in groups for client_id, held in group.held_us.items()},
+            lead_ms={client_id: client.lead_ms for client_id, client in clients.items() if client.is_player_ready},
             load={group_id: group.load for group_id, group in self._registry.groups.items()},
             loop_lag_us=self._loop_lag.worst_us,
             queued_bytes={session.client_id: session.queued_bytes for session in sessions if session.client_id},

@@ -46,6 +46,8 @@ class ClientSnapshot:
     can_set_volume: bool = False
     can_mute: bool = False
     can_set_output_delay: bool = False
+    format_problem: str | None = None
+    """Why it cannot be played to, to be put behind its name; None when it can."""
     stream_format: StreamFormat | None = None
     """What it is being sent; None when nothing."""
     sent_bytes: int = field(default=0, compare=False)

@@ -23,6 +23,10 @@ class ServerStatistics:
     resampled_block_count: int = 0
     held_bytes: Mapping[ClientId, int] = field(default_factory=dict)
     """Audio that each player has and has not played yet."""
+    held_us: Mapping[ClientId, int] = field(default_factory=dict)
+    """The same as a length of audio."""
+    lead_ms: Mapping[ClientId, int] = field(default_factory=dict)
+    """How far ahead of its first sample each connected player wants to be sent something."""
     queued_bytes: Mapping[ClientId, int] = field(default_factory=dict)
     """Audio that waits for each player's connection."""
     load: Mapping[GroupId, float] = field(default_factory=dict)

@@ -222,6 +222,11 @@ class Streamer:
         """Return what each player holds."""
         return {player_id: subscriber.buffer.held_bytes(now) for player_id, subscriber in self._subscribers.items()}
 
+    def held_until(self) -> dict[ClientId, ServerTimeUs]:
+        """Return when the last of what each player holds ends."""
+        ends = {player_id: subscriber.buffer.sent_until for player_id, subscriber in self._subscribers.items()}
+        return {player_id: end for player_id, end in ends.items() if end is not None}
+
     def _configure_player(self, player_id: ClientId, config: PlayerConfig, now: ServerTimeUs) -> None:
         subscriber = self._subscribers.get(player_id)
         if subscriber is None:
