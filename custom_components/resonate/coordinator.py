@@ -11,12 +11,13 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_HOST, CONF_PORT, EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import CALLBACK_TYPE, Event as HomeAssistantEvent, HomeAssistant, callback
 from homeassistant.helpers import area_registry as ar, device_registry as dr
+from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 from homeassistant.util import dt as dt_util
 
 from .bridge import Bridge
 from .byte_streams import StreamOpener
-from .const import CONF_ADDRESSES, CONF_POLICY, DOMAIN
+from .const import CONF_ADDRESSES, CONF_POLICY, DOMAIN, SIGNAL_CORE_EVENT
 from .core.events import Event, MediumChanged, MediumState
 from .core.server.server import ResonateServer
 from .core.server.settings import DEFAULT_PORT, ServerSettings
@@ -265,6 +266,7 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
 
     @callback
     def _handle_event(self, event: Event) -> None:
+        async_dispatcher_send(self.hass, SIGNAL_CORE_EVENT, event)
         if isinstance(event, MediumChanged) and event.state is MediumState.FAILED:
             _LOGGER.warning("A medium could not be played: %s", event.message or event.error)
 

@@ -34,6 +34,7 @@ class FakeClient:
         self.mac_address = mac_address
         self.volume = 40
         self.is_muted = False
+        self.delay_ms = 0
         self.state = "synchronized"
         self.confirms = True
         self.heard: list[tuple[str, dict[str, Any]]] = []
@@ -96,6 +97,15 @@ class FakeClient:
         self.volume = volume
         await self._send_state()
 
+    async def set_state(self, word: str) -> None:
+        """Say another state: `error` is out of step, `external_source` used by something else."""
+        self.state = word
+        await self._send_state()
+
+    async def press(self, command: str) -> None:
+        """Ask something of the group, as a button does."""
+        await self._send("client/command", {"controller": {"command": command}})
+
     async def _accept(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
@@ -126,6 +136,7 @@ class FakeClient:
             player = payload["player"]
             self.volume = player.get("volume", self.volume)
             self.is_muted = player.get("mute", self.is_muted)
+            self.delay_ms = player.get("static_delay_ms", self.delay_ms)
             await self._send_state()
 
     async def _send_state(self) -> None:
@@ -134,6 +145,7 @@ class FakeClient:
             "muted": self.is_muted,
             "required_lead_time_ms": 50,
             "min_buffer_ms": 50,
+            "static_delay_ms": self.delay_ms,
         }
         await self._send("client/state", {"state": self.state, "player": player})
 

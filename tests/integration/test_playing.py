@@ -7,6 +7,7 @@ from typing import Any
 from homeassistant.components.media_player import MediaPlayerEntityFeature as Feature
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceNotSupported
+from homeassistant.helpers.event import async_track_state_change_event
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
@@ -46,7 +47,9 @@ async def test_buffering_comes_before_playing(
 ) -> None:
     kitchen = await connect("kitchen")
     states: list[str] = []
-    hass.bus.async_listen("state_changed", callback(lambda event: states.append(event.data["new_state"].state)))
+    async_track_state_change_event(
+        hass, "media_player.kitchen", callback(lambda event: states.append(event.data["new_state"].state))
+    )
     await play(hass, SONG, kitchen)
     await until(lambda: states[-1:] == ["idle"])
     assert [state for state, before in zip(states, [None, *states], strict=False) if state != before] == [
