@@ -9,7 +9,13 @@ import pytest
 
 from tests.checks.code import known_keys, schema_problems, strings, undeclared_components, used_keys
 from tests.checks.manifest import QUALITY_RULES, hacs_problems, manifest_problems, png_size, quality_scale_problems
-from tests.checks.texts import action_problems, icon_problems, parity_problems, translation_problems
+from tests.checks.texts import (
+    action_problems,
+    automation_problems,
+    icon_problems,
+    parity_problems,
+    translation_problems,
+)
 
 COMPONENTS = Path(homeassistant.components.__path__[0])
 
@@ -206,6 +212,39 @@ def test_actions_without_icons() -> None:
     assert action_problems(ACTIONS, TEXTS, {}) == ["play has no icon"]
     extra = _changed(ICONS, "services.stop", {"service": "mdi:stop"})
     assert action_problems(ACTIONS, TEXTS, extra) == ["stop has an icon, but is no action"]
+
+
+TRIGGERS: dict[str, Any] = {".target": {"entity": {}}, "ended": {"fields": {"before": {}}}, "began": None}
+TRIGGER_TEXTS: dict[str, Any] = {
+    "triggers": {
+        "began": {"name": "Began", "description": "It began"},
+        "ended": {"name": "Ended", "description": "It ended", "fields": {"before": {"name": "B", "description": "B"}}},
+    }
+}
+TRIGGER_ICONS: dict[str, Any] = {"triggers": {"began": {"trigger": "mdi:play"}, "ended": {"trigger": "mdi:stop"}}}
+
+
+def test_good_triggers() -> None:
+    assert automation_problems("triggers", TRIGGERS, TRIGGER_TEXTS, TRIGGER_ICONS) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "complaint"),
+    [
+        ("triggers.other", {"name": "Other", "description": "Other"}, "other is translated, but not there"),
+        ("triggers.began.name", "", "began has no name"),
+        ("triggers.ended.fields.before.description", "", "ended.before has no description"),
+        ("triggers.began.fields.rate", {"name": "Rate"}, "began.rate is translated, but not there"),
+    ],
+)
+def test_triggers_badly_described(path: str, value: object, complaint: str) -> None:
+    assert automation_problems("triggers", TRIGGERS, _changed(TRIGGER_TEXTS, path, value), TRIGGER_ICONS) == [complaint]
+
+
+def test_triggers_without_icons() -> None:
+    assert automation_problems("triggers", TRIGGERS, TRIGGER_TEXTS, {}) == ["ended has no icon", "began has no icon"]
+    extra = _changed(TRIGGER_ICONS, "triggers.other", {"trigger": "mdi:stop"})
+    assert automation_problems("triggers", TRIGGERS, TRIGGER_TEXTS, extra) == ["other has an icon, but is not there"]
 
 
 @pytest.mark.parametrize(

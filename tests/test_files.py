@@ -9,9 +9,17 @@ import homeassistant.components
 from homeassistant.util import yaml as yaml_util
 import pytest
 
+from custom_components.resonate.condition import CONDITIONS
+from custom_components.resonate.trigger import TRIGGERS
 from tests.checks.code import known_keys, schema_problems, strings, undeclared_components, used_keys
 from tests.checks.manifest import hacs_problems, manifest_problems, png_size, quality_scale_problems
-from tests.checks.texts import action_problems, icon_problems, parity_problems, translation_problems
+from tests.checks.texts import (
+    action_problems,
+    automation_problems,
+    icon_problems,
+    parity_problems,
+    translation_problems,
+)
 
 ROOT = Path(__file__).parents[1]
 INTEGRATION = ROOT / "custom_components" / "resonate"
@@ -82,6 +90,13 @@ def test_languages_say_the_same() -> None:
 
 def test_actions_are_described_and_have_icons() -> None:
     assert action_problems(_optional("services.yaml"), _texts("en"), _optional("icons.json")) == []
+
+
+@pytest.mark.parametrize(("section", "table"), [("triggers", TRIGGERS), ("conditions", CONDITIONS)])
+def test_triggers_and_conditions_are_described_and_have_icons(section: str, table: dict[str, object]) -> None:
+    described = _optional(f"{section}.yaml")
+    assert automation_problems(section, described, _texts("en"), _optional("icons.json")) == []
+    assert {key for key in described if not key.startswith(".")} == table.keys()
 
 
 def test_icons() -> None:

@@ -139,6 +139,28 @@ def action_problems(actions: Tree, texts: Tree, icons: Tree) -> list[str]:
     return problems
 
 
+def automation_problems(section: str, described: Tree, texts: Tree, icons: Tree) -> list[str]:
+    """Say where triggers.yaml or conditions.yaml, their texts and their icons do not agree.
+
+    `section` is `triggers` or `conditions`; keys that begin with a dot are only there to be referred to.
+    """
+    wanted = {key: value or {} for key, value in described.items() if not key.startswith(".")}
+    translated: Tree = texts.get(section, {})
+    pictured: Tree = icons.get(section, {})
+    problems = [f"{key} is translated, but not there" for key in sorted(translated.keys() - wanted.keys())]
+    problems += [f"{key} has an icon, but is not there" for key in sorted(pictured.keys() - wanted.keys())]
+    for name, entry in wanted.items():
+        text = translated.get(name, {})
+        problems += _named(name, text)
+        if not pictured.get(name, {}).get(section.removesuffix("s")):
+            problems.append(f"{name} has no icon")
+        fields, given = entry.get("fields", {}), text.get("fields", {})
+        problems += [f"{name}.{key} is translated, but not there" for key in sorted(given.keys() - fields.keys())]
+        for key in sorted(fields):
+            problems += _named(f"{name}.{key}", given.get(key, {}))
+    return problems
+
+
 def _named(name: str, text: Tree) -> list[str]:
     return [f"{name} has no {key}" for key in ("name", "description") if not text.get(key)]
 
