@@ -7,7 +7,7 @@ from typing import Any, Final
 from homeassistant.const import Platform
 
 # Integrations that load us, rather than we them: a platform file of theirs in our folder.
-_PLATFORM_LIKE: Final = {*Platform, "diagnostics", "repairs", "system_health"}
+_PLATFORM_LIKE: Final = {*Platform, "device_automation", "diagnostics", "repairs", "system_health"}
 
 
 def _running(node: ast.AST) -> Iterator[ast.AST]:
