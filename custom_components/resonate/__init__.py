@@ -15,6 +15,8 @@ from .const import DOMAIN, ISSUE_PORT_TAKEN, PLATFORMS
 from .coordinator import ResonateConfigEntry, ResonateCoordinator
 from .core.audio.resample import Engine, available_engines, find_engines
 from .core.errors import ResonateError
+from .overload import async_watch_load
+from .reach import async_watch_reach
 from .storage import async_remove_stores
 
 _LOGGER = logging.getLogger(__name__)
@@ -42,7 +44,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: ResonateConfigEntry) -> 
         ) from error
     entry.runtime_data = coordinator
     entry.async_on_unload(entry.add_update_listener(_async_entry_updated))
+    async_watch_load(hass, entry)
     try:
+        await async_watch_reach(hass, entry)
         await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     except BaseException:
         await coordinator.async_stop()
