@@ -6,11 +6,15 @@ from typing import Any, Final
 
 from homeassistant.components.diagnostics import async_redact_data
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
 
+from .const import DOMAIN
 from .coordinator import ResonateConfigEntry
 from .core.audio.resample import available_engines
 from .core.server.snapshot import GroupSnapshot
+from .silence import silence_reason
 
+# Whatever is a text that people chose, or that tells one device or one network from another.
 TO_REDACT: Final = frozenset(
     {
         "address",
@@ -45,6 +49,7 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: Resonat
             {
                 # A number in place of the id: who plays together is what one wants to know.
                 "group_number": None if view.group is None else groups.index(view.group.group_id),
+                "silence_reason": silence_reason(view.client, view.group),
                 **_redacted(asdict(view)),
             }
             for view in coordinator.data.devices.values()
@@ -53,6 +58,7 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: Resonat
             {"device_count": len(view.member_ids), "is_connected": view.is_connected, "group": _plays(view.group)}
             for view in coordinator.data.groups.values()
         ],
+        "repairs": sorted(key for domain, key in ir.async_get(hass).issues if domain == DOMAIN),
         # Without the ids, which are keys there.
         "statistics": {
             name: sorted(value.values()) if isinstance(value, Mapping) else value

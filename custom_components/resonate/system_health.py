@@ -24,4 +24,6 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
         info["port"] = data.port
         info["devices_connected"] = sum(view.is_connected for view in data.devices.values())
         info["devices_known"] = len(data.devices)
+        clients = [view.client for view in data.devices.values() if view.client is not None]
+        info["devices_streaming"] = sum(client.stream_format is not None for client in clients)
     return info

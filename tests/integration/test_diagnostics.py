@@ -1,15 +1,23 @@
 """What helps to find a fault, and tells nobody's name."""
 
+from collections.abc import Iterator
+from dataclasses import is_dataclass
+from enum import Enum
 import json
 from pathlib import Path
+from typing import NewType, get_args, get_type_hints
 
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
+import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, get_system_health_info
 from pytest_homeassistant_custom_component.components.diagnostics import get_diagnostics_for_config_entry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.resonate.const import CONF_ADDRESSES, DOMAIN
+from custom_components.resonate.coordinator import DeviceView
+from custom_components.resonate.core.server.settings import ServerSettings
+from custom_components.resonate.diagnostics import TO_REDACT
 
 from .helpers import Connect, Until, play, state_of
 from .media_files import write_wav
@@ -46,6 +54,34 @@ async def test_diagnostics(
     statistics = told["statistics"]
     assert isinstance(statistics, dict)
     assert len(statistics["queued_bytes"]) == 2
+    assert [device["silence_reason"] for device in devices] == ["playing", "playing"]
+    assert told["repairs"] == []
+
+
+def _fields(kind: type) -> Iterator[tuple[str, object]]:
+    """Yield name and type of every field of a dataclass, and of those within it."""
+    for name, hint in get_type_hints(kind).items():
+        yield name, hint
+        for inner in (hint, *get_args(hint)):
+            if is_dataclass(inner) and isinstance(inner, type):
+                yield from _fields(inner)
+
+
+def _may_be_text(hint: object) -> bool:
+    """Say whether a text may be in it that is not one of a few words."""
+    if isinstance(hint, NewType):
+        hint = hint.__supertype__
+    if isinstance(hint, type) and not get_args(hint):
+        return issubclass(hint, str) and not issubclass(hint, Enum)
+    return any(_may_be_text(inner) for inner in get_args(hint))
+
+
+@pytest.mark.parametrize("kind", [DeviceView, ServerSettings])
+def test_every_text_is_redacted_or_tells_nobodys_name(kind: type) -> None:
+    harmless = {"format_problem", "manufacturer", "mime_type", "product_name", "software_version"}
+    texts = {name for name, hint in _fields(kind) if _may_be_text(hint)}
+    assert texts
+    assert texts - harmless - TO_REDACT == set()
 
 
 async def test_system_health(hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until) -> None:
@@ -58,4 +94,5 @@ async def test_system_health(hass: HomeAssistant, running: MockConfigEntry, conn
     assert info["port"] == running.runtime_data.data.port
     assert info["devices_connected"] == 1
     assert info["devices_known"] == 2
+    assert info["devices_streaming"] == 0
     assert info["resampler"] in ("soxr", "ffmpeg")
