@@ -7,7 +7,7 @@ from typing import Any
 import homeassistant.components
 import pytest
 
-from tests.checks.code import known_keys, schema_problems, strings, undeclared_components, used_keys
+from tests.checks.code import known_keys, placed_keys, schema_problems, strings, undeclared_components, used_keys
 from tests.checks.manifest import QUALITY_RULES, hacs_problems, manifest_problems, png_size, quality_scale_problems
 from tests.checks.texts import (
     action_problems,
@@ -302,6 +302,26 @@ raise HomeAssistantError(translation_domain=DOMAIN, translation_key="not_playabl
         ("error", "too_low"),
     }
     assert {"base", "not_playable"} <= strings(source)
+
+
+def test_keys_are_looked_up_in_their_section() -> None:
+    source = """
+_attr_translation_key = "channel"
+SENSORS = (SensorEntityDescription(key="a", translation_key="buffer"),)
+raise HomeAssistantError(translation_domain=DOMAIN, translation_key="not_playable")
+raise exceptions.ServiceValidationError(translation_key="not_ours")
+ir.async_create_issue(hass, DOMAIN, "x", translation_key="port_taken")
+SelectSelectorConfig(options=[], translation_key="policy")
+HomeAssistantError(translation_key=key)
+"""
+    assert set(placed_keys("sensor.py", source)) == {
+        ("entity", "sensor", "channel"),
+        ("entity", "sensor", "buffer"),
+        ("exceptions", "not_playable"),
+        ("exceptions", "not_ours"),
+        ("issues", "port_taken"),
+        ("selector", "policy"),
+    }
 
 
 def test_keys_there_are() -> None:

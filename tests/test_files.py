@@ -1,5 +1,6 @@
 """What hassfest and HACS would reject, checked offline."""
 
+from functools import reduce
 import json
 from pathlib import Path
 import tomllib
@@ -10,8 +11,15 @@ from homeassistant.util import yaml as yaml_util
 import pytest
 
 from custom_components.resonate.condition import CONDITIONS
+from custom_components.resonate.core.errors import Refusal
+from custom_components.resonate.core.events import LossReason
+from custom_components.resonate.core.stream.policy import SendPolicy
+from custom_components.resonate.entity import ERROR_TO_KEY, REFUSAL_TO_KEY
+from custom_components.resonate.happenings import HAPPENING_TYPES
+from custom_components.resonate.sensor import OUT_OF_SYNC, SYNCHRONISED
+from custom_components.resonate.silence import SilenceReason
 from custom_components.resonate.trigger import TRIGGERS
-from tests.checks.code import known_keys, schema_problems, strings, undeclared_components, used_keys
+from tests.checks.code import known_keys, placed_keys, schema_problems, strings, undeclared_components, used_keys
 from tests.checks.manifest import hacs_problems, manifest_problems, png_size, quality_scale_problems
 from tests.checks.texts import (
     action_problems,
@@ -24,7 +32,7 @@ from tests.checks.texts import (
 ROOT = Path(__file__).parents[1]
 INTEGRATION = ROOT / "custom_components" / "resonate"
 COMPONENTS = Path(homeassistant.components.__path__[0])
-LANGUAGES = ("en", "de")
+LANGUAGES = tuple(sorted(path.stem for path in (INTEGRATION / "translations").iterdir()))
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -83,9 +91,13 @@ def test_translations(language: str) -> None:
     assert translation_problems(_texts(language)) == []
 
 
+def _parity_problems(language: str) -> list[str]:
+    return parity_problems(_texts("en"), _texts(language))
+
+
 def test_languages_say_the_same() -> None:
-    assert sorted(path.stem for path in (INTEGRATION / "translations").iterdir()) == sorted(LANGUAGES)
-    assert parity_problems(_texts("en"), _texts("de")) == []
+    assert {"de", "en"} <= set(LANGUAGES)
+    assert {language: problems for language in LANGUAGES if (problems := _parity_problems(language))} == {}
 
 
 def test_actions_are_described_and_have_icons() -> None:
@@ -102,8 +114,49 @@ def test_triggers_and_conditions_are_described_and_have_icons(section: str, tabl
 def test_icons() -> None:
     icons, texts = _optional("icons.json"), _texts("en")
     assert icon_problems(icons) == []
-    for platform, entities in icons.get("entity", {}).items():
-        assert entities.keys() <= texts.get("entity", {}).get(platform, {}).keys()
+    assert _entity_keys(icons) == _entity_keys(texts)
+
+
+def _entity_keys(tree: dict[str, Any]) -> set[tuple[str, ...]]:
+    """Return platform and key of the entities that a file has something for."""
+    return {("entity", platform, key) for platform, entities in tree["entity"].items() for key in entities}
+
+
+def _is_there(texts: dict[str, Any], path: tuple[str, ...]) -> bool:
+    return reduce(lambda tree, key: tree.get(key, {}), path, texts) != {}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_key_is_translated_where_it_is_looked_up(language: str) -> None:
+    texts = _texts(language)
+    sources = _shell_sources().items()
+    placed = {path for name, source in sources for path in placed_keys(Path(name).name, source)}
+    placed |= {("exceptions", key) for key in (*ERROR_TO_KEY.values(), *REFUSAL_TO_KEY.values())}
+    assert {path for path in placed if not _is_there(texts, path)} == set()
+    assert _entity_keys(texts) - placed == set()
+
+
+def test_every_refusal_has_a_text() -> None:
+    assert set(REFUSAL_TO_KEY) == set(Refusal)
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        (("entity", "sensor", "silence_reason", "state"), set(SilenceReason)),
+        (("entity", "sensor", "sync_state", "state"), {SYNCHRONISED, OUT_OF_SYNC}),
+        (("entity", "event", "device", "state_attributes", "event_type", "state"), set(HAPPENING_TYPES)),
+        (
+            ("entity", "event", "device", "state_attributes", "reason", "state"),
+            set(LossReason) - {LossReason.SERVER_STOPPED},
+        ),
+        (("device_automation", "trigger_type"), set(HAPPENING_TYPES)),
+        (("selector", "policy", "options"), set(SendPolicy)),
+    ],
+)
+def test_every_word_that_people_see_is_translated(path: tuple[str, ...], words: set[str]) -> None:
+    texts: Any = reduce(lambda tree, key: tree[key], path, _texts("en"))
+    assert texts.keys() == words
 
 
 def test_every_translation_key_in_use_is_translated() -> None:
@@ -128,6 +181,22 @@ def test_every_exception_and_repair_translated_is_in_use() -> None:
 def test_quality_scale() -> None:
     scale = yaml_util.load_yaml_dict(str(INTEGRATION / "quality_scale.yaml"))
     assert quality_scale_problems(scale) == []
+
+
+@pytest.mark.parametrize("kind", ["triggers", "conditions"])
+def test_what_there_is_is_in_the_documents(kind: str) -> None:
+    documents = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md"))
+    names = [key for key in _optional(f"{kind}.yaml") if not key.startswith(".")]
+    assert [name for name in names if f"- {kind[:-1]}: resonate.{name}\n" not in documents] == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "file"),
+    [("docs-actions", "services"), ("docs-triggers", "triggers"), ("docs-conditions", "conditions")],
+)
+def test_nothing_is_exempt_that_is_there(rule: str, file: str) -> None:
+    status = yaml_util.load_yaml_dict(str(INTEGRATION / "quality_scale.yaml"))["rules"][rule]
+    assert (INTEGRATION / f"{file}.yaml").exists() is not (isinstance(status, dict) and status["status"] == "exempt")
 
 
 @pytest.mark.parametrize(("name", "size"), [("icon.png", 256), ("icon@2x.png", 512)])

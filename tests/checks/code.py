@@ -87,6 +87,28 @@ def used_keys(source: str) -> Iterator[tuple[str, str]]:
                 )
 
 
+def placed_keys(module: str, source: str) -> Iterator[tuple[str, ...]]:
+    """Yield where in the translations a module has its literal keys looked up; `module` is its file's name."""
+    entity = ("entity", module.removesuffix(".py"))
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), keywords=keywords):
+                for keyword in keywords:
+                    if keyword.arg == "translation_key" and isinstance(key := keyword.value, ast.Constant):
+                        yield *_section(name, entity), str(key.value)
+            case ast.Assign(targets=[ast.Name(id="_attr_translation_key")], value=ast.Constant(value=str(key))):
+                yield *entity, key
+
+
+def _section(name: str, entity: tuple[str, str]) -> tuple[str, ...]:
+    """Return where what is called by this name has its translations."""
+    if name == "async_create_issue":
+        return ("issues",)
+    if name.endswith("SelectorConfig"):
+        return ("selector",)
+    return entity if name.endswith("Description") else ("exceptions",)
+
+
 def known_keys(texts: Mapping[str, Any]) -> dict[str, set[str]]:
     """Return the translation keys that there are, by the kinds of `used_keys`."""
     flows = [texts.get("config", {}), texts.get("options", {}), *texts.get("config_subentries", {}).values()]
