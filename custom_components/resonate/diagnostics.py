@@ -1,7 +1,7 @@
 """What helps to find a fault, without what tells whose it is."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 from homeassistant.components.diagnostics import async_redact_data
@@ -11,6 +11,7 @@ from homeassistant.helpers import issue_registry as ir
 from .const import DOMAIN
 from .coordinator import ResonateConfigEntry
 from .core.audio.resample import available_engines
+from .core.queue import Queue
 from .core.server.snapshot import GroupSnapshot
 from .silence import silence_reason
 
@@ -50,7 +51,8 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: Resonat
                 # A number in place of the id: who plays together is what one wants to know.
                 "group_number": None if view.group is None else groups.index(view.group.group_id),
                 "silence_reason": silence_reason(view.client, view.group),
-                **_redacted(asdict(view)),
+                **_redacted(asdict(replace(view, group=None))),
+                "group": _plays(view.group),
             }
             for view in coordinator.data.devices.values()
         ],
@@ -68,7 +70,19 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: Resonat
 
 
 def _plays(group: GroupSnapshot | None) -> dict[str, Any] | None:
-    return None if group is None else _redacted(asdict(group))
+    """Return what a group plays, and of its queue how it stands, for what is in it is nobody's business."""
+    if group is None:
+        return None
+    queue = group.queue
+    return {
+        **_redacted(asdict(replace(group, queue=Queue()))),
+        "queue": {
+            "entry_count": len(queue.entries),
+            "current_index": queue.current_index,
+            "repeat": queue.repeat,
+            "is_shuffled": queue.is_shuffled,
+        },
+    }
 
 
 def _redacted(data: Any) -> dict[str, Any]:
