@@ -32,4 +32,4 @@ class FigureCoordinator(DataUpdateCoordinator[ServerStatistics]):
         try:
             return await self.config_entry.runtime_data.bridge.async_call(lambda server: server.statistics)
         except ResonateError as error:  # it stops
-            raise UpdateFailed from error
+            raise UpdateFailed(str(error)) from error

@@ -2,7 +2,7 @@
 
 from homeassistant.components.device_automation import DeviceAutomationType
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -11,6 +11,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.resonate.const import DOMAIN
+from custom_components.resonate.device_trigger import async_get_triggers
 from custom_components.resonate.happenings import HAPPENING_TYPES
 
 from .helpers import Connect, Until, state_of
@@ -30,6 +31,12 @@ async def test_all_that_can_happen_is_listed(hass: HomeAssistant, running: MockC
     ours = [trigger for trigger in listed if trigger["domain"] == DOMAIN]
     assert [trigger["type"] for trigger in ours] == HAPPENING_TYPES
     assert {trigger["device_id"] for trigger in ours} == {device_id}
+
+
+async def test_what_is_no_device_of_ours_has_none_of_it(hass: HomeAssistant, running: MockConfigEntry) -> None:
+    device = dr.async_get(hass).async_get_or_create(config_entry_id=running.entry_id, identifiers={("other", "device")})
+    assert await async_get_triggers(hass, device.id) == []
+    assert await async_get_triggers(hass, "no such device") == []
 
 
 async def test_only_what_is_asked_for_runs_the_action(

@@ -1,6 +1,7 @@
 """What stands beside a player: streaming, why it is silent, figures, output delay, events."""
 
 from datetime import timedelta
+import logging
 
 from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant, callback
@@ -176,6 +177,27 @@ async def test_nothing_is_asked_for_that_nobody_sees(
     async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=60))
     await hass.async_block_till_done()
     assert asked == []
+
+
+async def test_a_core_that_has_stopped_is_told_of_once(
+    hass: HomeAssistant,
+    running: MockConfigEntry,
+    connect: Connect,
+    until: Until,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    kitchen = await connect("kitchen")
+    enable(hass, "sensor.kitchen_lead")
+    await reload(hass, running, kitchen, until)
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=11))
+    await until(lambda: value_of(hass, "sensor.kitchen_lead") == "50")
+    await running.runtime_data.bridge.async_stop()
+    for seconds in (22, 33):
+        async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=seconds))
+        await hass.async_block_till_done(wait_background_tasks=True)
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == [
+        "Error fetching resonate figures data: server stopped"
+    ]
 
 
 # Output delay

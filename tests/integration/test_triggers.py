@@ -2,11 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from homeassistant.core import Event, HomeAssistant
-from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import area_registry as ar, device_registry as dr, entity_registry as er
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
@@ -16,8 +17,10 @@ from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 from custom_components.resonate.condition import async_get_conditions
 from custom_components.resonate.trigger import async_get_triggers
 
+from .fake_client import FakeClient
 from .helpers import LONG, SONG, Connect, Until, act, play, state_of, unload
 from .media_files import write_wav
+from .test_devices import device_of
 
 pytestmark = pytest.mark.usefixtures("songs")
 
@@ -238,6 +241,39 @@ async def test_triggers_live_through_a_reload_and_take_only_our_players(
     await play(hass, LONG, kitchen)
     await until(lambda: ran)
     assert data_of(ran, "entity_id") == ["media_player.kitchen"]
+
+
+@pytest.mark.parametrize("kind", ["player_lost", "track_about_to_end"])
+async def test_triggers_follow_a_player_that_is_renamed_or_leaves_the_area(
+    hass: HomeAssistant,
+    running: MockConfigEntry,
+    connect: Connect,
+    until: Until,
+    automate: Automate,
+    area_registry: ar.AreaRegistry,
+    device_registry: dr.DeviceRegistry,
+    entity_registry: er.EntityRegistry,
+    kind: str,
+) -> None:
+    def has_state(player: FakeClient, state: str) -> bool:
+        return state_of(hass, player) == state
+
+    area_id = area_registry.async_create("Ground floor").id
+    kitchen, bath = await connect("kitchen"), await connect("bath")
+    devices = {client: device_of(hass, client).id for client in (kitchen, bath)}
+    device_registry.async_update_device(devices[kitchen], area_id=area_id)
+    options = {"options": {"before": {"seconds": 10}}} if kind == "track_about_to_end" else {}
+    ran = await automate({"trigger": f"resonate.{kind}", "target": {"area_id": area_id}, **options})
+    device_registry.async_update_device(devices[bath], area_id=area_id)
+    device_registry.async_update_device(devices[kitchen], area_id=None)
+    entity_registry.async_update_entity("media_player.bath", new_entity_id="media_player.tub")
+    await hass.async_block_till_done()
+    for player in (kitchen, bath):
+        await play(hass, SONG, player)
+        await until(partial(has_state, player, "playing"))
+        await player.close()
+        await until(partial(has_state, player, "unavailable"))
+    assert data_of(ran, "entity_id") == ["media_player.tub"]
 
 
 # Conditions
