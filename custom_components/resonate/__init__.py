@@ -15,9 +15,9 @@ from .const import DOMAIN, ISSUE_PORT_TAKEN, PLATFORMS
 from .coordinator import ResonateConfigEntry, ResonateCoordinator
 from .core.audio.resample import Engine, available_engines, find_engines
 from .core.errors import ResonateError
-from .overload import async_watch_load
 from .reach import async_watch_reach
 from .storage import async_remove_stores
+from .trouble import async_watch_trouble
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: ResonateConfigEntry) -> 
         ) from error
     entry.runtime_data = coordinator
     entry.async_on_unload(entry.add_update_listener(_async_entry_updated))
-    async_watch_load(hass, entry)
+    async_watch_trouble(hass, entry)
     try:
         await async_watch_reach(hass, entry)
         await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)

@@ -1,4 +1,4 @@
-"""Repairs that come and go by themselves: too slow a machine, a container out of reach."""
+"""Repairs that come and go by themselves: too slow a machine or network, a container out of reach."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -12,10 +12,10 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
 from custom_components.resonate.const import DOMAIN, SIGNAL_CORE_EVENT
-from custom_components.resonate.core.events import LoadChanged
-from custom_components.resonate.core.units import GroupId, ServerTimeUs
-from custom_components.resonate.overload import QUIET_S, TIMES
+from custom_components.resonate.core.events import ClientLost, LoadChanged, LossReason
+from custom_components.resonate.core.units import ClientId, GroupId, ServerTimeUs
 from custom_components.resonate.reach import PATIENCE_S, is_behind_bridge
+from custom_components.resonate.trouble import QUIET_S, TIMES
 
 from .helpers import Connect, start, unload
 
@@ -64,6 +64,36 @@ async def test_it_goes_with_the_entry(hass: HomeAssistant, running: MockConfigEn
     overload(hass, TIMES)
     await hass.async_block_till_done()
     assert issue(hass, "cannot_keep_up") is None
+
+
+# Too slow a network
+
+
+async def test_a_player_whose_network_is_too_slow_again_and_again(
+    hass: HomeAssistant, running: MockConfigEntry, connect: Connect
+) -> None:
+    kitchen, bath = await connect("kitchen"), await connect("bath")
+
+    def lose(client_id: str, reason: LossReason, times: int) -> None:
+        for _ in range(times):
+            async_dispatcher_send(hass, SIGNAL_CORE_EVENT, ClientLost(client_id=ClientId(client_id), reason=reason))
+
+    def slow_ones() -> list[dict[str, str] | None]:
+        return [
+            entry.translation_placeholders for entry in ir.async_get(hass).issues.values() if entry.domain == DOMAIN
+        ]
+
+    lose(kitchen.client_id, LossReason.TOO_SLOW, TIMES - 1)
+    lose(bath.client_id, LossReason.TOO_SLOW, TIMES - 1)
+    lose(bath.client_id, LossReason.CONNECTION_LOST, TIMES)
+    lose("forgotten", LossReason.TOO_SLOW, TIMES)
+    await hass.async_block_till_done()
+    assert slow_ones() == []
+    lose(kitchen.client_id, LossReason.TOO_SLOW, 1)
+    await hass.async_block_till_done()
+    assert slow_ones() == [{"name": "Kitchen"}]
+    await pass_s(hass, QUIET_S + 1)
+    assert slow_ones() == []
 
 
 # Out of reach
