@@ -10,6 +10,7 @@ from .coordinator import ResonateConfigEntry
 from .core.units import ClientId, GroupId
 from .entity import ResonateEntity, translated
 from .group_player import ResonateGroupPlayer
+from .per_device import async_add_per_device
 from .player_entity import MAX_VOLUME, PlayerEntity
 
 PARALLEL_UPDATES = 0
@@ -20,21 +21,15 @@ async def async_setup_entry(
 ) -> None:
     """Add the players and groups that are known, and those to come."""
     coordinator = entry.runtime_data
-    added: set[str] = set()
-    added_groups: set[GroupId] = set()
+    async_add_per_device(entry, async_add_entities, lambda device_id: [ResonateMediaPlayer(coordinator, device_id)])
+    added: set[GroupId] = set()
 
     @callback
     def add_new() -> None:
-        players = {device_id for device_id, view in coordinator.data.devices.items() if view.device.is_player}
-        new = players - added
-        added.intersection_update(players)  # a forgotten one may come back
-        added.update(new)
-        if new:
-            async_add_entities(ResonateMediaPlayer(coordinator, device_id) for device_id in new)
-        for group_id in coordinator.data.groups.keys() - added_groups:
+        for group_id in coordinator.data.groups.keys() - added:
             async_add_entities([ResonateGroupPlayer(coordinator, group_id)], config_subentry_id=group_id)
-        added_groups.clear()
-        added_groups.update(coordinator.data.groups)
+        added.clear()
+        added.update(coordinator.data.groups)
 
     entry.async_on_unload(coordinator.async_add_listener(add_new))
     add_new()

@@ -48,8 +48,8 @@ MUTANTS: Final = (
     _fault(
         "swapped lanes",
         "codecs/pcm.py",
-        "return pack(samples, self.bit_depth)",
-        "return pack(samples[:, ::-1], self.bit_depth)",
+        "packed = pack(samples, self.bit_depth)",
+        "packed = pack(samples[:, ::-1], self.bit_depth)",
         "encoders/test_encoders.py::test_pcm_is_the_samples",
     ),
     _fault(
