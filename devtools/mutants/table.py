@@ -84,7 +84,7 @@ MUTANTS: Final = (
     _fault(
         "duration summed instead of computed",
         "stream/pipeline.py",
-        "end = timeline.instant(frame + len(packet), rate)",
+        "end = timeline.instant(frame + packet_frames, rate)",
         "end = ServerTimeUs(start + len(packet) * 1_000_000 // rate)",
         "stream/test_pipeline.py::test_chunks_join_and_their_content_starts_where_it_was_asked_for",
     ),
