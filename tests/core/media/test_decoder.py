@@ -562,6 +562,17 @@ def test_covers_and_tags() -> None:
     assert len(joined(read_all(decoder))) == 48_000
 
 
+@pytest.mark.parametrize(("codec", "container"), [("libmp3lame", "mp3"), ("flac", "flac"), ("aac", "ipod")])
+def test_what_a_file_says_of_its_album(codec: str, container: str) -> None:
+    tags = {"title": "Song", "artist": "Band", "album": "Record", "album_artist": "Various", "date": "1999"}
+    decoder = Decoder(MediaRequest(location=encode(tones(48_000), codec, container, tags=tags | {"track": "3/12"})))
+    info = decoder.open()
+    assert (info.album_artist, info.year, info.track) == ("Various", 1999, 3)
+    first = decoder.read()
+    assert first is not None
+    assert first.tags == Tags("Song", "Band", "Record", "Various", 1999, 3)
+
+
 def tagged(passages: list[Decoded]) -> list[tuple[int, Tags]]:
     """Return from which frame on a medium says what of itself."""
     changes: list[tuple[int, Tags]] = []

@@ -5,12 +5,33 @@ import pytest
 
 from core.media.tags import Tags, merge_tags, read_tags, tags_of_stream_title
 
-texts = st.dictionaries(st.sampled_from(["title", "ARTIST", "album", "StreamTitle", "icy-name"]), st.text())
+names = ["title", "ARTIST", "album", "album_artist", "date", "track", "StreamTitle", "icy-name"]
+texts = st.dictionaries(st.sampled_from(names), st.text() | st.from_regex(r"[0-9/-]{1,12}"))
 
 
 def test_names_of_tags() -> None:
-    assert read_tags({"TITLE": "Song", "album_artist": "Band", "album": "Record"}) == Tags("Song", "Band", "Record")
+    assert read_tags({"TITLE": "Song", "album_artist": "Band", "album": "Record"}) == Tags(
+        "Song", "Band", "Record", "Band"
+    )
     assert read_tags({}) == Tags()
+
+
+@pytest.mark.parametrize(
+    ("metadata", "year", "track"),
+    [
+        ({"date": "1999", "track": "3"}, 1999, 3),
+        ({"DATE": "1999-05-01T12:00", "TRACK": "03/12"}, 1999, 3),
+        ({"year": "2001"}, 2001, None),
+        ({"date": "0000", "track": "0"}, None, None),
+        ({"date": "1.5.1999", "track": "A3"}, None, None),
+        ({"date": "19991", "track": "123456"}, None, None),
+        ({"date": "", "track": "/12"}, None, None),
+        ({"date": "١٩٩٩", "track": "٣"}, None, None),
+    ],
+)
+def test_numbers(metadata: dict[str, str], year: int | None, track: int | None) -> None:
+    tags = read_tags(metadata)
+    assert (tags.year, tags.track) == (year, track)
 
 
 def test_the_container_comes_first() -> None:
@@ -44,7 +65,10 @@ def test_a_title_with_a_dash_stays_one() -> None:
 
 
 def test_what_the_asker_says_counts_more_than_what_the_medium_says() -> None:
-    assert merge_tags(Tags("Mine"), Tags("Its", "Band"), is_current=False) == Tags("Mine", "Band")
+    said = Tags("Its", "Band", "Record", "Bands", 1999, 3)
+    assert merge_tags(Tags("Mine"), said, is_current=False) == Tags("Mine", "Band", "Record", "Bands", 1999, 3)
+    asked = Tags("Mine", "Me", "My record", "We", 2001, 4)
+    assert merge_tags(asked, said, is_current=False) == asked
 
 
 def test_what_a_radio_plays_counts_more_than_what_it_is_called() -> None:
@@ -60,5 +84,7 @@ def test_old_tags_in_latin_1() -> None:
 
 @given(texts)
 def test_whatever_is_told_can_be_sent(metadata: dict[str, str]) -> None:
-    for text in read_tags(metadata):
+    tags = read_tags(metadata)
+    for text in (tags.title, tags.artist, tags.album, tags.album_artist):
         assert text is None or (0 < len(text) <= 500 and text.encode() and text.isprintable())
+    assert all(number is None or number > 0 for number in (tags.year, tags.track))

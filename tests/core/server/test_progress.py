@@ -1,12 +1,14 @@
 """What displays are told of what plays: at the moment it is heard, and only when something is another."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from core.media.media_stream import MediaStream
 from core.media.request import MediaRequest
+from core.media.source import SourceInfo
 from core.units import US_PER_MS, US_PER_S, ClientId
 from tests.fakes.client import MemoryClient
 from tests.fakes.home import Home, at_home
@@ -130,6 +132,40 @@ async def test_silence_for_want_of_data_moves_the_position(home: Home) -> None:
     now = home.clock.now()
     assert position_us(client, now) == pytest.approx(group.position_us + now - group.position_at, abs=EXACT_US)
     assert position_us(client, now) < 20 * US_PER_S
+
+
+class Tagged(Material):
+    """A source that says all that can be said of a song."""
+
+    def open(self) -> SourceInfo:
+        return replace(
+            super().open(),
+            title="Song",
+            artist="Band",
+            album="Record",
+            album_artist="Various",
+            year=1999,
+            track=3,
+            duration_us=600 * US_PER_S,
+        )
+
+
+async def test_all_that_is_known_is_told(home: Home) -> None:
+    stream = MediaStream(main=Tagged(noise(48_000), repeats=600))
+    client, _ = await playing(home, MediaRequest(media_id="song", stream=stream))
+    last = told(client)[-1]
+    assert {key: last[key] for key in ("title", "artist", "album", "album_artist", "year", "track")} == {
+        "title": "Song",
+        "artist": "Band",
+        "album": "Record",
+        "album_artist": "Various",
+        "year": 1999,
+        "track": 3,
+    }
+    assert last["progress"]["track_duration"] == 600_000
+    medium = home.group(home.group_of(KITCHEN)).medium
+    assert medium is not None
+    assert (medium.album_artist, medium.year, medium.track) == ("Various", 1999, 3)
 
 
 async def test_the_end_is_told(home: Home) -> None:

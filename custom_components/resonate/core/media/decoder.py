@@ -154,6 +154,9 @@ class Decoder:
             artist=tags.artist,
             album=tags.album,
             cover=reader.cover,
+            album_artist=tags.album_artist,
+            year=tags.year,
+            track=tags.track,
         )
 
     def _next_frame(self, reader: FrameReader) -> tuple[av.AudioFrame | None, int]:

@@ -23,6 +23,9 @@ class SourceInfo:
     album: str | None = None
     cover: bytes | None = field(default=None, repr=False)
     """The file of a picture that it brings; whether it is one has not been looked at."""
+    album_artist: str | None = None
+    year: int | None = None
+    track: int | None = None
 
 
 class Passage(NamedTuple):

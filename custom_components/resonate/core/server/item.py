@@ -171,7 +171,8 @@ class Item:
                 mime_type=request.mime_type,
                 duration_us=request.duration_us,
             )
-        said = Tags(info.title, info.artist, info.album) if self._tags is None else self._tags
+        opened = Tags(info.title, info.artist, info.album, info.album_artist, info.year, info.track)
+        said = opened if self._tags is None else self._tags
         asked = Tags(request.title, request.artist, request.album)
         shown = merge_tags(asked, said, is_current=self._tags is not None and self._is_current)
         return MediumSnapshot(
@@ -179,6 +180,9 @@ class Item:
             title=shown.title,
             artist=shown.artist,
             album=shown.album,
+            album_artist=shown.album_artist,
+            year=shown.year,
+            track=shown.track,
             mime_type=request.mime_type,
             duration_us=request.duration_us if info.duration_us is None and not info.is_live else info.duration_us,
             is_live=info.is_live,

@@ -331,7 +331,10 @@ def _metadata(medium: MediumSnapshot | None, now: ServerTimeUs, position_us: int
         timestamp=now,
         title=medium.title,
         artist=medium.artist,
+        album_artist=medium.album_artist,
         album=medium.album,
+        year=medium.year,
+        track=medium.track,
         progress=Progress(
             position_ms=position_us // US_PER_MS,
             duration_ms=(medium.duration_us or 0) // US_PER_MS,

@@ -64,6 +64,10 @@ class MediumSnapshot:
     title: str | None = None
     artist: str | None = None
     album: str | None = None
+    album_artist: str | None = None
+    year: int | None = None
+    track: int | None = None
+    """Its number on the album, from 1 on."""
     mime_type: str | None = None
     duration_us: int | None = None
     is_live: bool = False
