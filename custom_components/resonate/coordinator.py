@@ -28,7 +28,8 @@ from .discovery import Discovery
 from .gathering import Gatherer
 from .late_media import LateMedia
 from .media import MediaOrder
-from .named_groups import GroupView, NamedGroups, show_named_groups
+from .membership import MembershipStore
+from .named_groups import GroupView, NamedGroups, read_named_groups, show_named_groups
 from .once import Once
 from .repairs import async_report_port
 from .storage import DeviceStore, KnownDevice, async_load_server_id
@@ -74,6 +75,7 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         super().__init__(hass, _LOGGER, config_entry=entry, name=DOMAIN, always_update=False)
         self.data = ResonateData()
         self.devices = DeviceStore(hass)
+        self._memberships = MembershipStore(hass)
         self._opener = StreamOpener(hass)
         self.late_media = LateMedia(hass, self._opener)
         self.once = Once()
@@ -88,6 +90,7 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
     async def async_start(self) -> None:
         """Load what is stored, start the core and discovery. Raises OSError when no port can be had."""
         await self.devices.async_load()
+        await self._memberships.async_load()
         settings = read_settings(
             self.config_entry, await async_load_server_id(self.hass), self.hass.config.location_name
         )
@@ -97,7 +100,7 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
             settings,
             on_snapshot=self._show,
             on_event=self._handle_event,
-            prepare=self._named_groups.begin(),
+            prepare=partial(_prepare, define=self._named_groups.begin(), homes=self._homes()),
         )
         self._gatherer = Gatherer(self.bridge, partial(self.config_entry.async_create_background_task, self.hass))
         await self.bridge.async_start()
@@ -124,6 +127,7 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
             self._opener.close()
             await self.bridge.async_stop()
             await self.devices.async_flush()
+            await self._memberships.async_flush()
 
     @callback
     def apply_changes(self) -> bool:
@@ -162,6 +166,8 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         if self.data.devices[device_id].client is not None:
             await self.bridge.async_ask(lambda server: server.forget(client_id))
         self.devices.async_forget(device_id)
+        self._memberships.async_forget(device_id)
+        self._expect()
         self._named_groups.sync(self.bridge)
         # The core's news of it may have come already, while the device was still known.
         clients = {other: client for other, client in self._snapshot.clients.items() if other != client_id}
@@ -205,8 +211,11 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         self._release([target, *others])
 
     async def async_unjoin(self, client_id: ClientId) -> None:
-        """Give the client a group of its own; the others play on."""
-        await self.bridge.async_ask(lambda server: server.move(client_id, None))
+        """Give the client a group of its own; the others play on, and who is to come back does so without it."""
+        group_id = await self.bridge.async_ask(lambda server: server.move(client_id, None))
+        seen = self.device_ids(self._snapshot.clients)
+        if self._memberships.async_leave_behind(group_id, seen):
+            self._expect()
         self._release([client_id])
 
     async def async_dismiss_guests(self, group_id: GroupId) -> None:
@@ -219,6 +228,22 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
     def _release(self, targets: Sequence[ClientId | GroupId]) -> None:
         if self._gatherer is not None:
             self._gatherer.release(targets)
+        self._remember()
+
+    # Who belongs together
+
+    def _remember(self) -> None:
+        devices = {device.client_id: device_id for device_id, device in self.devices.devices.items()}
+        parties = {} if self._gatherer is None else self._gatherer.parties
+        self._memberships.async_learn(self._snapshot, devices, parties)
+
+    def _homes(self) -> Mapping[ClientId, GroupId]:
+        clients = {device_id: device.client_id for device_id, device in self.devices.devices.items()}
+        return self._memberships.homes(clients, read_named_groups(self.config_entry))
+
+    def _expect(self) -> None:
+        homes = self._homes()
+        self.bridge.tell(lambda server: server.expect(homes))
 
     # What the core tells
 
@@ -244,6 +269,7 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         self.async_set_updated_data(ResonateData(port=snapshot.port, devices=views, groups=groups))
         if self._gatherer is not None:
             self._gatherer.update(snapshot)
+        self._remember()
 
     def _view(
         self, device: KnownDevice, client: ClientSnapshot | None, groups: Mapping[GroupId, GroupSnapshot]
@@ -305,6 +331,14 @@ def read_settings(entry: ResonateConfigEntry, server_id: str, name: str) -> Serv
         port=entry.data.get(CONF_PORT, DEFAULT_PORT),
         policy=SendPolicy(entry.options.get(CONF_POLICY, SendPolicy.BALANCED)),
     )
+
+
+def _prepare(
+    server: ResonateServer, *, define: Callable[[ResonateServer], None], homes: Mapping[ClientId, GroupId]
+) -> None:
+    """Tell a server that is about to start what it is to know. On the core's loop."""
+    define(server)
+    server.expect(homes)
 
 
 class _Position(NamedTuple):

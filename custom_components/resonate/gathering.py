@@ -1,7 +1,7 @@
 """One action that reaches several of our players plays as one group, in step."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Container, Coroutine, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Container, Coroutine, Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -76,6 +76,11 @@ class Gatherer:
         """Who was in a group when an action brought others into it, and those: they are to part again."""
         self._parting: set[GroupId] = set()
         self._snapshot = ServerSnapshot()
+
+    @property
+    def parties(self) -> Mapping[GroupId, Sequence[Party]]:
+        """Who was in a group before an action brought others into it, and then those, as they came."""
+        return self._parties
 
     async def async_play(self, action: Hashable, target: Target, play: Play) -> None:
         """Have `play` called for one target of `action`, and let the others join that one.

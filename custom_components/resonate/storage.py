@@ -1,36 +1,24 @@
 """What survives a restart: who we are, and which devices we know under which id of our own."""
 
 import base64
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
-import logging
-from pathlib import Path
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import issue_registry as ir
-from homeassistant.helpers.storage import Store
-from homeassistant.util import dt as dt_util
 from homeassistant.util.ulid import ulid_now
 
 from .const import DOMAIN
 from .core.server.snapshot import ClientSnapshot
 from .core.units import ClientId
+from .membership import KEY_MEMBERSHIPS
+from .stores import DamagedError, async_read, async_remove, make_store, text_of
 
-_LOGGER = logging.getLogger(__name__)
-
-STORAGE_VERSION: Final = 1
-STORAGE_MINOR_VERSION: Final = 1
 KEY_IDENTITY: Final = f"{DOMAIN}.identity"
 KEY_DEVICES: Final = f"{DOMAIN}.devices"
 _SAVE_DELAY_S: Final = 1.0  # twenty players that come at once are one write
 _OPTIONAL_TEXTS: Final = ("manufacturer", "product_name", "software_version", "mac_address")
-
-
-class _Damaged(Exception):
-    """What was read is JSON, but not what we once wrote."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +43,7 @@ class DeviceStore:
     def __init__(self, hass: HomeAssistant) -> None:
         """Prepare; `async_load` fills it."""
         self._hass = hass
-        self._store = _store(hass, KEY_DEVICES)
+        self._store = make_store(hass, KEY_DEVICES)
         self._devices: dict[str, KnownDevice] = {}
         self._by_client: dict[ClientId, KnownDevice] = {}
         self._is_dirty = False
@@ -67,7 +55,7 @@ class DeviceStore:
 
     async def async_load(self) -> None:
         """Read what was stored; a damaged store is set aside, and all devices are new again."""
-        for device in await _async_read(self._hass, self._store, _parse_devices) or ():
+        for device in await async_read(self._hass, self._store, _parse_devices) or ():
             self._put(device)
 
     @callback
@@ -121,8 +109,8 @@ async def async_load_server_id(hass: HomeAssistant) -> str:
 
     Encrypted connections need the private half later; a new key would be a new server to every paired device.
     """
-    store = _store(hass, KEY_IDENTITY)
-    key = await _async_read(hass, store, _parse_identity)
+    store = make_store(hass, KEY_IDENTITY)
+    key = await async_read(hass, store, _parse_identity)
     if key is None:
         key = X25519PrivateKey.generate()
         await store.async_save({"private_key": _to_base64(key.private_bytes_raw())})
@@ -131,71 +119,28 @@ async def async_load_server_id(hass: HomeAssistant) -> str:
 
 async def async_remove_stores(hass: HomeAssistant) -> None:
     """Remove everything that was stored."""
-    for key in (KEY_IDENTITY, KEY_DEVICES):
-        await _store(hass, key).async_remove()
-        ir.async_delete_issue(hass, DOMAIN, _damage_issue(key))
-
-
-def _store(hass: HomeAssistant, key: str) -> Store[dict[str, Any]]:
-    return Store(hass, STORAGE_VERSION, key, private=True, atomic_writes=True, minor_version=STORAGE_MINOR_VERSION)
-
-
-async def _async_read[T](hass: HomeAssistant, store: Store[dict[str, Any]], parse: Callable[[Any], T]) -> T | None:
-    """Return what is stored, None when nothing is.
-
-    What is not JSON is set aside and reported by Home Assistant itself; what is JSON and yet not ours, here.
-    """
-    try:
-        data = await store.async_load()
-        return None if data is None else parse(data)
-    except _Damaged, KeyError, TypeError, AttributeError:
-        set_aside = await hass.async_add_executor_job(_set_aside, Path(store.path), dt_util.utcnow())
-    _LOGGER.error("The store %s is damaged; it was kept as %s", store.key, set_aside)
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        _damage_issue(store.key),
-        is_fixable=False,
-        is_persistent=True,
-        severity=ir.IssueSeverity.ERROR,
-        translation_key="store_damaged",
-        translation_placeholders={"path": str(set_aside)},
-    )
-    return None
-
-
-def _set_aside(path: Path, now: datetime) -> Path:
-    return path.rename(path.with_name(f"{path.name}.damaged.{now:%Y%m%dT%H%M%S%f}"))
-
-
-def _damage_issue(key: str) -> str:
-    return f"store_damaged_{key}"
+    for key in (KEY_IDENTITY, KEY_DEVICES, KEY_MEMBERSHIPS):
+        await async_remove(hass, key)
 
 
 def _parse_identity(data: Any) -> X25519PrivateKey:
     try:
-        return X25519PrivateKey.from_private_bytes(base64.urlsafe_b64decode(_text(data, "private_key") + "="))
+        return X25519PrivateKey.from_private_bytes(base64.urlsafe_b64decode(text_of(data, "private_key") + "="))
     except ValueError as error:
-        raise _Damaged from error
+        raise DamagedError from error
 
 
 def _parse_devices(data: Any) -> Iterable[KnownDevice]:
     return [
         KnownDevice(
-            device_id=_text(stored, "device_id"),
-            client_id=ClientId(_text(stored, "client_id")),
-            name=_text(stored, "name"),
+            device_id=text_of(stored, "device_id"),
+            client_id=ClientId(text_of(stored, "client_id")),
+            name=text_of(stored, "name"),
             is_player=stored["is_player"] is True,
-            **{key: None if stored[key] is None else _text(stored, key) for key in _OPTIONAL_TEXTS},
+            **{key: None if stored[key] is None else text_of(stored, key) for key in _OPTIONAL_TEXTS},
         )
         for stored in data["devices"]
     ]
-
-
-def _text(data: Any, key: str) -> str:
-    if not isinstance(text := data[key], str) or not text:
-        raise _Damaged
-    return text
 
 
 def _to_base64(raw: bytes) -> str:

@@ -36,6 +36,8 @@ async def test_home_assistant_stops(hass: HomeAssistant, running: MockConfigEntr
     await hass.async_stop(force=True)
     assert our_threads() == []
     assert {device["name"] for device in stored(hass, "devices")["data"]["devices"]} == {"Kitchen"}
+    (group,) = stored(hass, "memberships")["data"]["groups"]
+    assert group["devices"] == [device["device_id"] for device in stored(hass, "devices")["data"]["devices"]]
 
 
 async def test_the_server_id_is_a_public_key(hass: HomeAssistant, running: MockConfigEntry) -> None:
@@ -68,6 +70,13 @@ async def test_removing_the_entry_removes_its_stores(
         ("devices", {"devices": [{"device_id": "1"}]}),
         ("devices", {"devices": 7}),
         ("devices", {"devices": ["text"]}),
+        ("memberships", []),
+        ("memberships", {"groups": 7}),
+        ("memberships", {"groups": ["text"]}),
+        ("memberships", {"groups": [{"group_id": "1", "is_named": False}]}),
+        ("memberships", {"groups": [{"group_id": "", "is_named": False, "devices": []}]}),
+        ("memberships", {"groups": [{"group_id": "1", "is_named": False, "devices": "abc"}]}),
+        ("memberships", {"groups": [{"group_id": "1", "is_named": False, "devices": [7]}]}),
     ],
 )
 async def test_a_damaged_store_is_set_aside(

@@ -1,0 +1,113 @@
+"""Who belongs together survives a restart: which group each device was in last, by our own ids."""
+
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.util.ulid import ulid_now
+
+from .const import DOMAIN
+from .core.server.snapshot import ServerSnapshot
+from .core.units import ClientId, GroupId
+from .stores import DamagedError, async_read, make_store, text_of
+
+KEY_MEMBERSHIPS: Final = f"{DOMAIN}.memberships"
+_SAVE_DELAY_S: Final = 10.0  # people join and part players several at a time
+
+type Parties = Mapping[GroupId, Sequence[tuple[ClientId, ...]]]
+"""Who was in a group, and who was brought there by an action for as long as it plays."""
+
+
+class Home(NamedTuple):
+    """Where a device belongs."""
+
+    group_id: GroupId
+    is_named: bool = False
+
+
+class MembershipStore:
+    """The group of every device: read once, written some seconds after a change. Home Assistant's loop only."""
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Prepare; `async_load` fills it."""
+        self._hass = hass
+        self._store = make_store(hass, KEY_MEMBERSHIPS)
+        self._homes: dict[str, Home] = {}
+        self._is_dirty = False
+
+    async def async_load(self) -> None:
+        """Read what was stored; a damaged store is set aside, and every device is by itself again."""
+        self._homes = dict(await async_read(self._hass, self._store, _parse) or ())
+
+    def homes(self, clients: Mapping[str, ClientId], named: Container[GroupId]) -> dict[ClientId, GroupId]:
+        """Return in which group to expect each client; one of a named group that is no more belongs nowhere.
+
+        `clients` are those of all known devices, `named` the named groups there are.
+        """
+        return {
+            clients[device_id]: home.group_id
+            for device_id, home in self._homes.items()
+            if device_id in clients and (not home.is_named or home.group_id in named)
+        }
+
+    @callback
+    def async_learn(self, snapshot: ServerSnapshot, devices: Mapping[ClientId, str], parties: Parties) -> None:
+        """Take note of where everybody is. Who was not seen yet is still where it was.
+
+        Guests that only an action brought, for as long as it plays, are taken for being where they will be afterwards.
+        """
+        homes = dict(self._homes)
+        for group in snapshot.groups.values():
+            guests = parties.get(group.group_id, ())[1:]
+            places = {it: GroupId(f"{group.group_id}/{party[0]}") for party in guests for it in party}
+            for client_id in group.members:
+                if client_id in devices:
+                    group_id = places.get(client_id, group.group_id)
+                    homes[devices[client_id]] = Home(group_id, group.is_named and group_id == group.group_id)
+        self._set(homes)
+
+    @callback
+    def async_leave_behind(self, group_id: GroupId, present: Collection[str]) -> bool:
+        """Let those of a group that were not seen yet be by themselves; return whether there are any.
+
+        `present` are the devices that were seen.
+        """
+        absent = [it for it, home in self._homes.items() if home.group_id == group_id and it not in present]
+        self._set(self._homes | dict.fromkeys(absent, Home(GroupId(ulid_now()))))
+        return bool(absent)
+
+    @callback
+    def async_forget(self, device_id: str) -> None:
+        """Drop a device."""
+        self._set({other: home for other, home in self._homes.items() if other != device_id})
+
+    async def async_flush(self) -> None:
+        """Write what has not been written."""
+        if self._is_dirty:
+            await self._store.async_save(self._as_stored())
+
+    def _set(self, homes: dict[str, Home]) -> None:
+        if homes == self._homes:
+            return
+        self._homes = homes
+        if self._is_dirty:
+            return  # another call would move the deadline
+        self._is_dirty = True
+        self._store.async_delay_save(self._as_stored, _SAVE_DELAY_S)
+
+    def _as_stored(self) -> dict[str, Any]:
+        self._is_dirty = False
+        devices: dict[Home, list[str]] = {}
+        for device_id, home in self._homes.items():
+            devices.setdefault(home, []).append(device_id)
+        return {"groups": [{**home._asdict(), "devices": ids} for home, ids in devices.items()]}
+
+
+def _parse(data: Any) -> Iterable[tuple[str, Home]]:
+    found = []
+    for group in data["groups"]:
+        home = Home(GroupId(text_of(group, "group_id")), is_named=group["is_named"] is True)
+        if not isinstance(group["devices"], list):
+            raise DamagedError
+        found += [(text_of({"id": device_id}, "id"), home) for device_id in group["devices"]]
+    return found
