@@ -47,11 +47,8 @@ def is_allowed(hass: HomeAssistant, path: Path) -> bool:
     """Tell whether a file, wherever its links lead, lies where Home Assistant may read. Blocking."""
     if hass.config.is_allowed_path(str(path)):
         return True
-    try:
-        resolved = path.resolve()
-        return any(resolved.is_relative_to(Path(folder).resolve()) for folder in hass.config.media_dirs.values())
-    except OSError, RuntimeError:  # links that go round
-        return False
+    resolved = path.resolve()
+    return any(resolved.is_relative_to(Path(folder).resolve()) for folder in hass.config.media_dirs.values())
 
 
 def list_playlists(hass: HomeAssistant, media_id: str) -> list[BrowseMediaSource]:

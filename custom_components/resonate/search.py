@@ -10,7 +10,6 @@ from typing import Final
 from homeassistant.components import media_source
 from homeassistant.components.media_player import BrowseMedia, MediaClass, SearchError, SearchMedia, SearchMediaQuery
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError
 
 from .browse import playable
 from .const import DOMAIN
@@ -46,17 +45,18 @@ async def async_search(hass: HomeAssistant, query: SearchMediaQuery) -> SearchMe
         else:
             items += answer
     if len(failures) == len(media_ids):
-        raise _failure(media_id, *failures)
+        raise SearchError(
+            translation_domain=DOMAIN,
+            translation_key="search_failed",
+            translation_placeholders={"media_id": media_id, "reason": _reason(failures)},
+        )
     wanted = [item for item in map(playable, items) if _is_wanted(item, query)]
     words = query.search_query.casefold()
     return SearchMedia(result=sorted(wanted, key=lambda item: _rank(item, words))[:MAX_RESULTS])
 
 
 async def _async_sources(hass: HomeAssistant) -> list[str]:
-    try:
-        root = await media_source.async_browse_media(hass, ROOT)
-    except HomeAssistantError as error:
-        raise _failure(ROOT, error) from error
+    root = await media_source.async_browse_media(hass, ROOT)
     return [child.media_content_id for child in root.children or ()]
 
 
@@ -107,10 +107,5 @@ def _rank(item: BrowseMedia, words: str) -> tuple[int, bool]:
     return fit, item.can_expand
 
 
-def _failure(media_id: str, *errors: BaseException) -> SearchError:
-    reasons = (str(error) or type(error).__name__ for error in errors)
-    return SearchError(
-        translation_domain=DOMAIN,
-        translation_key="search_failed",
-        translation_placeholders={"media_id": media_id, "reason": next(reasons, "")},
-    )
+def _reason(failures: Sequence[BaseException]) -> str:
+    return next((str(failure) or type(failure).__name__ for failure in failures), "")

@@ -10,6 +10,8 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
+from custom_components.resonate.local_media import list_playlists
+
 from .helpers import Connect, entity_of
 from .media_shelf import Shelf, folder, medium, put_up
 
@@ -115,3 +117,7 @@ async def test_what_cannot_be_browsed(browse: Browse, media_id: str) -> None:
     answer = await browse(media_id)
     assert not answer["success"]
     assert answer["error"]["message"].startswith(f"{media_id} cannot be opened: ")
+
+
+def test_a_folder_that_is_gone_by_now_has_no_playlists(hass: HomeAssistant, media_dir: Path) -> None:
+    assert list_playlists(hass, f"{LOCAL}/gone") == []

@@ -104,6 +104,23 @@ async def test_a_radio_with_the_address_of_a_list_is_not_read_to_its_end(expand:
     assert ids(await expand(media_id)) == [media_id]
 
 
+@pytest.mark.parametrize(
+    ("metadata", "artwork_url", "duration_us"),
+    [
+        ({"thumbnail": "/api/a.png", "duration": 61.5}, "/api/a.png", 61_500_000),
+        ({"imageUrl": "http://host/a.png", "duration": 0}, "http://host/a.png", None),
+        ({"images": [{"url": "http://host/b.png"}, {}], "duration": "long"}, "http://host/b.png", None),
+        ({"images": [], "duration": float("nan")}, None, None),
+        ({"images": {"url": "x"}, "duration": 1e300}, None, None),
+    ],
+)
+def test_what_is_told_with_a_medium(
+    metadata: dict[str, object], artwork_url: str | None, duration_us: int | None
+) -> None:
+    order = MediaOrder.from_call("music", "http://host/a", "media_player.kitchen", {"metadata": metadata})
+    assert (order.artwork_url, order.duration_us) == (artwork_url, duration_us)
+
+
 # Playlists
 
 

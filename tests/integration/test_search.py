@@ -154,7 +154,9 @@ async def test_what_cannot_be_searched(search: Search, shelf: Shelf, media_id: s
     assert answer["error"]["message"].startswith(f"{media_id} cannot be searched: ")
 
 
-async def test_there_is_an_end_to_what_is_found(hass: HomeAssistant, search: Search) -> None:
+async def test_there_is_an_end_to_what_is_found(hass: HomeAssistant, search: Search, media_dir: Path) -> None:
     items = [medium(str(number), title=f"Blue {number}") for number in range(300)]
     put_up(hass, Shelf("shelf", {"": items}, is_searchable=True))
     assert titles(await search("blue")) == [f"Blue {number}" for number in range(search_module.MAX_RESULTS)]
+    touch(media_dir, *(f"Blue {number}.xspf" for number in range(300)))
+    assert len(titles(await search("blue", LOCAL))) == search_module.MAX_RESULTS

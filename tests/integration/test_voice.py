@@ -1,8 +1,8 @@
 """What people say to Home Assistant's own conversation agent, which needs no cloud.
 
 What they need for that: a player that is exposed to Assist, as new speakers are by themselves, and an area for it
-where they say one. An area with more than one player that can search is not played to as a whole: who is asked for
-music there needs a name, or Home Assistant's group of them.
+where they say one. A named group is called by its name. An area with more than one player that can search is not played
+to as a whole: who is asked for music there needs a name.
 """
 
 from collections.abc import Awaitable, Callable
@@ -14,11 +14,13 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import area_registry as ar, device_registry as dr, entity_registry as er
 from homeassistant.setup import async_setup_component
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from .fake_client import FakeClient
 from .helpers import LONG, Connect, Until, act, attribute_of, entity_of, play, state_of
+from .media_files import write_wav
+from .named import add_group
 
 type Say = Callable[..., Awaitable[None]]
 
@@ -181,6 +183,41 @@ async def test_what_is_said_to_one_player_is_heard_by_its_group(
     await until(lambda: state_of(hass, player) == state_of(hass, green) == "paused")
 
 
+@pytest.mark.parametrize(
+    ("language", "texts"),
+    [
+        ("en", ("play long on downstairs", "set downstairs volume to 30 percent", "pause downstairs")),
+        (
+            "de",
+            (
+                "spiele long auf Downstairs",
+                "stelle die Lautstärke von Downstairs auf 30 Prozent",
+                "Downstairs pausieren",
+            ),
+        ),
+    ],
+)
+async def test_a_named_group_is_called_by_its_name(
+    hass: HomeAssistant,
+    running: MockConfigEntry,
+    player: FakeClient,
+    connect: Connect,
+    say: Say,
+    until: Until,
+    language: str,
+    texts: tuple[str, str, str],
+) -> None:
+    green = await connect("green", name="Green Speaker")
+    await add_group(hass, running, "Downstairs", player, green)
+    asked, louder, paused = texts
+    await say(asked, language)
+    await until(lambda: state_of(hass, player) == state_of(hass, green) == "playing")
+    await say(louder, language)
+    await until(lambda: player.volume == green.volume == 30)
+    await say(paused, language)
+    await until(lambda: state_of(hass, player) == state_of(hass, green) == "paused")
+
+
 async def test_what_is_not_there_is_not_played(hass: HomeAssistant, player: FakeClient, say: Say) -> None:
     for text in ("play nothing of the kind in the kitchen", "play long in the attic"):
         await say(text, is_done=False)
@@ -204,14 +241,78 @@ async def test_a_player_that_is_not_exposed_is_not_reached(hass: HomeAssistant, 
 
 
 async def test_an_album_is_a_folder_of_that_name(
-    hass: HomeAssistant, media_dir: Path, player: FakeClient, say: Say
+    hass: HomeAssistant, media_dir: Path, player: FakeClient, say: Say, until: Until
 ) -> None:
     (media_dir / "Night Songs").mkdir()
-    (media_dir / "long.wav").rename(media_dir / "Night Songs" / "one.wav")
-    calls = async_mock_service(hass, "media_player", "play_media")
-    await say("play the album night songs in the kitchen")
-    await say("spiele das Album Night Songs auf Blue Speaker", "de")
-    for call in calls:
-        assert call.data["media_content_id"] == "media-source://media_source/local/Night Songs"
-        assert call.data["media_content_type"] == "directory"
-    assert len(calls) == 2
+    for name in ("one.wav", "two.wav"):
+        write_wav(media_dir / "Night Songs" / name, 60)
+    album = "media-source://media_source/local/Night Songs"
+    for text, language in (
+        ("play the album night songs in the kitchen", "en"),
+        ("spiele das Album Night Songs auf Blue Speaker", "de"),
+    ):
+        await say(text, language)
+        await until(lambda: attribute_of(hass, player, "media_content_id") == f"{album}/one.wav")
+        assert attribute_of(hass, player, "queue_size") == 2
+        await act(hass, "media_stop", player)
+
+
+@pytest.mark.parametrize(
+    ("language", "texts"),
+    [
+        (
+            "en",
+            [
+                ("next track in the kitchen", "two"),
+                ("previous track in the kitchen", "one"),
+                ("skip to the next song on blue speaker", "two"),
+                ("previous track on blue speaker", "one"),
+            ],
+        ),
+        (
+            "de",
+            [
+                ("nächster Titel in Kitchen", "two"),
+                ("vorheriger Titel in Kitchen", "one"),
+                ("nächstes Lied auf Blue Speaker", "two"),
+                ("vorheriges Lied auf Blue Speaker", "one"),
+            ],
+        ),
+    ],
+)
+async def test_next_and_previous(
+    hass: HomeAssistant,
+    media_dir: Path,
+    player: FakeClient,
+    say: Say,
+    until: Until,
+    language: str,
+    texts: list[tuple[str, str]],
+) -> None:
+    """Only while it plays; there must be something that comes next, or came before."""
+    folder = media_dir / "Night Songs"
+    folder.mkdir()
+    for name in ("one.wav", "two.wav"):
+        write_wav(folder / name, 60)
+    await play(hass, "media-source://media_source/local/Night Songs", player)
+    await until(lambda: state_of(hass, player) == "playing")
+    for text, title in texts:
+        await say(text, language)
+        await until(partial(is_heard, hass, player, title))
+
+
+async def test_a_playlist_is_found_by_its_name(
+    hass: HomeAssistant, media_dir: Path, player: FakeClient, say: Say, until: Until
+) -> None:
+    """With what the list says of its songs."""
+    (media_dir / "Sunday.m3u8").write_text("#EXTM3U\n#EXTINF:60,Band - Slow Song\nlong.wav\nSome Song.wav\n")
+    await say("play the playlist sunday in the kitchen")
+    await until(lambda: state_of(hass, player) == "playing")
+    assert attribute_of(hass, player, "media_content_id") == LONG
+    assert attribute_of(hass, player, "media_title") == "Slow Song"
+    assert attribute_of(hass, player, "media_artist") == "Band"
+    assert attribute_of(hass, player, "queue_size") == 2
+
+
+def is_heard(hass: HomeAssistant, client: FakeClient, title: str) -> bool:
+    return state_of(hass, client) == "playing" and bool(attribute_of(hass, client, "media_title") == title)
