@@ -86,7 +86,7 @@ class MemoryClient:
         """The types of what was received, audio among them; runs of equal ones once."""
         kinds: list[str] = []
         for message in self.transport.sent:
-            kind = "audio" if isinstance(message, bytes) else json.loads(message)["type"]
+            kind = _binary_kind(message) if isinstance(message, bytes) else json.loads(message)["type"]
             if not kinds or kinds[-1] != kind:
                 kinds.append(kind)
         return kinds
@@ -100,8 +100,18 @@ class MemoryClient:
         """Timestamp and data of every chunk received."""
         chunks = []
         for message in self.transport.sent:
-            if isinstance(message, bytes):
-                kind, timestamp = struct.unpack_from(">Bq", message)
-                assert kind == 4
+            if isinstance(message, bytes) and _binary_kind(message) == "audio":
+                _, timestamp = struct.unpack_from(">Bq", message)
                 chunks.append((timestamp, message[9:]))
         return chunks
+
+    @property
+    def images(self) -> list[tuple[int, bytes]]:
+        """Channel and file of every image received; an empty one clears the channel."""
+        messages = [message for message in self.transport.sent if isinstance(message, bytes)]
+        return [(message[0] - 8, message[9:]) for message in messages if _binary_kind(message) == "image"]
+
+
+def _binary_kind(message: bytes) -> str:
+    assert message[0] in (4, 8, 9, 10, 11)
+    return "audio" if message[0] == 4 else "image"

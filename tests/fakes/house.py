@@ -12,6 +12,7 @@ from core.media.request import MediaRequest
 from core.media.source import Source
 from core.server.client import Client
 from core.server.group import ResonateGroup
+from core.server.pictures import Pictures
 from core.server.snapshot import PlaybackState
 from core.stream.policy import SendPolicy
 from core.units import ClientId, GroupId
@@ -46,6 +47,7 @@ class House:
             policy=SendPolicy.BALANCED,
             changed=self._changed,
             emit=self.events.append,
+            pictures=Pictures(self.media, self.clock),
         )
         self.states: list[PlaybackState] = []
         self.sessions: dict[str, FakeSession] = {}

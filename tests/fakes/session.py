@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from core.formats import StreamFormat
 from core.protocol.messages.client_hello import ClientHello, PlayerSupport, Role
 from core.protocol.messages.client_state import ClientState
+from core.server.pictures import Artwork
 from core.server.snapshot import MediumSnapshot
 from core.stream.chunk import Chunk, PlayerOutput, StreamStart
 from core.units import ClientId, GroupId
@@ -51,6 +52,7 @@ class FakeSession:
     outputs: list[PlayerOutput] = field(default_factory=list)
     updates: list[Update] = field(default_factory=list)
     told: list[Progress] = field(default_factory=list)
+    shown: list[Artwork | None] = field(default_factory=list)
 
     @property
     def active_roles(self) -> tuple[Role, ...]:
@@ -69,6 +71,9 @@ class FakeSession:
 
     def metadata(self, medium: MediumSnapshot | None, *, position_us: int, playing: bool) -> None:
         self.told.append(Progress(medium, position_us, playing))
+
+    def show(self, artwork: Artwork | None) -> None:
+        self.shown.append(artwork)
 
     # For tests
 

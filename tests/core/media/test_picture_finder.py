@@ -24,7 +24,8 @@ def song(tmp_path: Path) -> Path:
 
 
 def found(location: Path | bytes, artwork: PictureLocation | None = None, cover: bytes | None = None) -> bytes | None:
-    picture = PictureFinder(MediaRequest(location=location, artwork=artwork), cover).find()
+    folder = location.parent if isinstance(location, Path) else None
+    picture = PictureFinder(MediaRequest(location=location, artwork=artwork), cover, folder).find()
     return None if picture is None else picture.data
 
 
@@ -81,7 +82,7 @@ def test_streams_that_give_no_picture(make: Callable[[], PiecewiseStream]) -> No
 
 def test_closed_it_looks_no_further(song: Path) -> None:
     (song.parent / "cover.jpg").write_bytes(BESIDE)
-    finder = PictureFinder(MediaRequest(location=song), BROUGHT)
+    finder = PictureFinder(MediaRequest(location=song), BROUGHT, song.parent)
     finder.close()
     assert finder.find() is None
 
@@ -92,7 +93,7 @@ def test_closed_it_looks_no_further(song: Path) -> None:
         finder.close()
         return streams[0]
 
-    finder = PictureFinder(MediaRequest(location=song, artwork=open_stream), BROUGHT)
+    finder = PictureFinder(MediaRequest(location=song, artwork=open_stream), BROUGHT, song.parent)
     assert finder.find() is None
     assert streams[0].closed
 
@@ -119,4 +120,4 @@ def test_looking_is_not_worth_it_where_there_is_no_place_to_look(song: Path) -> 
     assert not PictureFinder(MediaRequest(location=lambda: PiecewiseStream(b"")), None).is_worthwhile
     assert PictureFinder(MediaRequest(location=lambda: PiecewiseStream(b"")), BROUGHT).is_worthwhile
     assert PictureFinder(MediaRequest(artwork=ASKED), None).is_worthwhile
-    assert PictureFinder(MediaRequest(location=song), None).is_worthwhile
+    assert PictureFinder(MediaRequest(location=song), None, song.parent).is_worthwhile

@@ -25,7 +25,7 @@ SECOND = 1_000_000
 
 
 def test_the_fake_session_is_told_things_as_the_real_one() -> None:
-    for name in ("deliver", "group_update", "metadata"):
+    for name in ("deliver", "group_update", "metadata", "show"):
         assert signature(getattr(FakeSession, name)) == signature(getattr(Session, name))
     for name in ("hello", "state", "active_roles", "preferred_format", "stream_format", "sent_bytes", "peer"):
         assert isinstance(getattr(Session, name), property)

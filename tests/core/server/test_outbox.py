@@ -68,6 +68,24 @@ def test_replies_leave_before_messages_before_the_stream_in_one_write(clock: Fak
     assert outbox.take(ROOM) == b""
 
 
+def test_pictures_leave_last_one_in_a_write_and_never_before_audio(clock: FakeClock) -> None:
+    outbox = make_outbox(clock)
+    outbox.show(lambda now: "start pictures")
+    outbox.show(lambda now: b"image" * 20_000)
+    outbox.show(lambda now: None)
+    outbox.show(lambda now: b"")
+    play(outbox, make_chunk(2_000, byte_count=ROOM), make_chunk(3_000))
+    outbox.reply(lambda now: "reply")
+    assert payloads(outbox.take(ROOM))[0] == b"reply"
+    outbox.say("state")
+    assert payloads(outbox.take(ROOM)) == [b"state", b"3000" + b"a" * 100, b"start pictures"]
+    assert payloads(outbox.take(1)) == [b"image" * 20_000]
+    assert outbox
+    assert outbox.take(ROOM) == b""
+    assert payloads(outbox.take(ROOM)) == [b""]
+    assert not outbox
+
+
 def test_a_reply_is_stamped_after_all_else_was_made(clock: FakeClock) -> None:
     outbox = make_outbox(clock)
     outbox.reply(lambda now: f"reply {now}")

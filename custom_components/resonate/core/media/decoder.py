@@ -153,6 +153,7 @@ class Decoder:
             title=tags.title,
             artist=tags.artist,
             album=tags.album,
+            path=self._request.location if isinstance(self._request.location, Path) else None,
             cover=reader.cover,
             album_artist=tags.album_artist,
             year=tags.year,

@@ -23,11 +23,13 @@ _PIECE_BYTES: Final = 1 << 16
 class PictureFinder:
     """Looks for one picture. `find` once, media pool only; `close` from any thread, at any time."""
 
-    def __init__(self, request: MediaRequest, cover: bytes | None) -> None:
-        """`cover` is what the medium brings."""
+    def __init__(self, request: MediaRequest, cover: bytes | None = None, folder: Path | None = None) -> None:
+        """`cover` is what the medium brings, `folder` what it lies in."""
         self._request = request
         self._cover = cover
+        self._folder = folder
         self._stream: ByteStream | None = None
+        self._is_late = False
         self.is_closed = False
 
     @property
@@ -53,16 +55,16 @@ class PictureFinder:
                 _LOGGER.debug("A picture was passed over: %s", error)
         return None
 
-    def close(self) -> None:
-        """Have `find` return soon, with nothing. More than once does no harm."""
-        self.is_closed = True
+    def hurry(self) -> None:
+        """Have `find` wait for nothing any more, and look where it need not. Any thread, at any time."""
+        self._is_late = True
         if self._stream is not None:
             self._stream.close()
 
-    @property
-    def _folder(self) -> Path | None:
-        request = self._request
-        return request.location.parent if request.stream is None and isinstance(request.location, Path) else None
+    def close(self) -> None:
+        """Have `find` return soon, with nothing. More than once does no harm."""
+        self.is_closed = True
+        self.hurry()
 
     def _asked(self, location: PictureLocation | None) -> bytes | None:
         match location:
@@ -76,13 +78,15 @@ class PictureFinder:
         finally:
             self._stream.close()
 
-    def _read_stream(self, stream: ByteStream) -> bytes | None:
+    def _read_stream(self, stream: ByteStream) -> bytes:
         data = bytearray()
-        while not self.is_closed and (piece := stream.read(_PIECE_BYTES)):
+        while not self._is_late and (piece := stream.read(_PIECE_BYTES)):
             data += piece
             if len(data) > MAX_PICTURE_BYTES:
                 raise PictureError("a picture without an end")
-        return None if self.is_closed else bytes(data)
+        if self._is_late:
+            raise PictureError("a picture that did not come in time")
+        return bytes(data)
 
 
 def _beside(folder: Path | None) -> bytes | None:

@@ -1,6 +1,7 @@
 """Something that gives audio."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from ..formats import Block, Layout
@@ -21,6 +22,8 @@ class SourceInfo:
     title: str | None = None
     artist: str | None = None
     album: str | None = None
+    path: Path | None = None
+    """The local file that it is."""
     cover: bytes | None = field(default=None, repr=False)
     """The file of a picture that it brings; whether it is one has not been looked at."""
     album_artist: str | None = None

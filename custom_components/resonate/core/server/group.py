@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from ..clock import Clock
 from ..errors import CommandRefusedError, MediaError, Refusal
 from ..events import Event, MediumState
+from ..images import Picture
 from ..media.request import MediaRequest
 from ..queue import Queue
 from ..step import Halted, TrackEnded, TrackEvent, TrackStarted, TrackStarved, TrackTagged
@@ -15,8 +16,10 @@ from ..units import ClientId, GroupId, ServerTimeUs
 from .appointment import Appointment
 from .audience import Audience, mix_rate_for
 from .client import Client
+from .displays import Displays
 from .herald import Herald
 from .item import Item
+from .pictures import Pictures
 from .playback import Playback
 from .program import Program
 from .queue_controls import QueueControls
@@ -41,6 +44,7 @@ class ResonateGroup:
         policy: SendPolicy,
         changed: Callable[[], None],
         emit: Callable[[Event], None],
+        pictures: Pictures,
         starts: Callable[[ResonateGroup], None] = lambda _: None,
         fell_idle: Callable[[ResonateGroup], None] = lambda _: None,
     ) -> None:
@@ -76,6 +80,7 @@ class ResonateGroup:
         self._position_at = clock.now()
         self._request_number = 0
         self._audience = Audience(self._members, clock)
+        self._displays = Displays(self._members, pictures, heard=lambda: self._item, changed=changed)
         self._work_done = Work()
 
     @property
@@ -134,6 +139,11 @@ class ResonateGroup:
             position_us=None if item is None else self._position_us,
             position_at=None if item is None else self._position_at,
         )
+
+    @property
+    def picture(self) -> Picture | None:
+        """That of what is heard, or will be next; None without one, or while it is looked for."""
+        return self._displays.picture
 
     @property
     def position_us(self) -> int:
@@ -259,6 +269,7 @@ class ResonateGroup:
             self._restarts = Restarts()
             self._playback = self._make_playback(mix_rate_for(item.sample_rate, self._members.values()))
         self._playback.play(item, start_at=start_at, position_us=position_us)
+        self._displays.prepare(item)
         if self._state != PlaybackState.PLAYING:
             self._move_to(item, position_us)
             self._set_state(PlaybackState.BUFFERING)
@@ -417,6 +428,12 @@ class ResonateGroup:
             self._inform_of_medium(client)
         self._changed()
 
+    def _following(self, item: Item) -> Item | None:
+        following = self._program.following(item)
+        if following is not None:
+            self._displays.prepare(following)  # nothing is done before it is open
+        return following
+
     def _failed(self, item: Item, error: MediaError) -> None:
         self._program.failed(item)
         self._herald.failed(item, error)
@@ -470,7 +487,7 @@ class ResonateGroup:
             media=self._media,
             deliver=mine(self._deliver),
             report=mine(self._report),
-            following=self._program.following,
+            following=self._following,
             failed=mine(self._failed),
             load_changed=mine(self._herald.load),
             finished=mine(self._finished),
@@ -518,3 +535,4 @@ class ResonateGroup:
             if is_heard:  # after a silence it goes on from there only then
                 position_us -= max(0, self._position_at - self._clock.now())
             client.session.metadata(medium, position_us=position_us, playing=is_heard)
+            self._displays.show(client)

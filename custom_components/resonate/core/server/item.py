@@ -1,7 +1,7 @@
 """A medium of a playing: what was asked for, its sources, who hears which, what is known of it."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 import logging
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from ..media.request import MediaRequest
 from ..media.source import Source, SourceInfo
 from ..media.tags import Tags, merge_tags
 from ..units import ClientId, EntryId, ServerTimeUs, TrackId
+from .pictures import Artwork, Pictures
 from .readings import Access
 from .runner import Runner
 from .snapshot import MediumSnapshot
@@ -53,6 +54,7 @@ class Item:
         """Present readings of the sources that somebody chose."""
         self._accesses: dict[FeedId, Access] = {}
         self._broken: set[FeedId] = set()
+        self.artwork = Artwork(request)
         self._position_us = request.start_us
         self._position_at: ServerTimeUs | None = None
         """Since when it goes on from `_position_us`; None while it does not."""
@@ -77,10 +79,22 @@ class Item:
         """Open the medium. Raises MediaError, and lets go of it then."""
         return await self.main.open(media, clock)
 
+    def look_for_artwork(self, pictures: Pictures, found: Callable[[Artwork], None]) -> None:
+        """Have its picture looked for once it is open, and `found` told of it."""
+
+        def look() -> None:
+            self.artwork.look_for(pictures, self.info, found)
+
+        if self.info is None:
+            self.main.when_open = look
+        else:
+            look()
+
     def anew(self, closed: asyncio.Task[None]) -> Item:
         """Return the same medium once more; nothing of it is opened before this one is `closed`."""
         item = Item(self.request, self.entry_id)
         item.was_heard = self.was_heard
+        item.artwork, self.artwork = self.artwork, Artwork(self.request)
         item.main.reading = closed
         for feed in self._accesses:
             item.access(feed).reading = closed
@@ -88,6 +102,7 @@ class Item:
 
     async def close(self, media: Runner) -> None:
         """Let go of the medium and of all that it brings."""
+        self.artwork.cancel()
         # At once: one that hangs must not keep the others.
         await asyncio.gather(*(access.close(media) for access in (self.main, *self._accesses.values())))
 
@@ -170,6 +185,7 @@ class Item:
                 album=request.album,
                 mime_type=request.mime_type,
                 duration_us=request.duration_us,
+                artwork_digest=self._artwork_digest,
             )
         opened = Tags(info.title, info.artist, info.album, info.album_artist, info.year, info.track)
         said = opened if self._tags is None else self._tags
@@ -187,7 +203,12 @@ class Item:
             duration_us=request.duration_us if info.duration_us is None and not info.is_live else info.duration_us,
             is_live=info.is_live,
             is_seekable=info.is_seekable,
+            artwork_digest=self._artwork_digest,
         )
+
+    @property
+    def _artwork_digest(self) -> str | None:
+        return None if self.artwork.picture is None else self.artwork.picture.digest
 
     @property
     def _is_current(self) -> bool:

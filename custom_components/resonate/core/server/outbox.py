@@ -16,10 +16,12 @@ MAX_QUEUED_US: Final = 20 * US_PER_S
 
 type Stamped = Callable[[ServerTimeUs], str | None]
 """Makes a message that carries the instant at which it is written; None when it is no longer due by then."""
+type ShownLast = Callable[[ServerTimeUs], str | bytes | None]
+"""The same of what displays show: images, and what begins and ends them."""
 
 
 class Outbox:
-    """Our hello first, then clock replies, then commands and state, then the stream in its order (protocol.md 20.2).
+    """Our hello first, then clock replies, commands and state, the stream in its order, pictures (protocol.md 20.2).
 
     Sans-IO: `take` gives the bytes of one write. A chunk is framed once for all players that hear it: plain for those
     who dialled us, masked for those we dialled; a fresh random key masks each frame.
@@ -51,15 +53,17 @@ class Outbox:
         self._messages: deque[str] = deque()
         self._is_ping_due = False
         self._stream: deque[Batch | Stamped] = deque()
+        self._pictures: deque[ShownLast] = deque()
 
     def __bool__(self) -> bool:
         """Whether anything waits."""
-        return bool(self._replies or self._messages or self._stream or self._greetings or self._is_ping_due)
+        waiting = self._replies or self._messages or self._stream or self._pictures or self._greetings
+        return bool(waiting or self._is_ping_due)
 
     @property
     def is_over_limit(self) -> bool:
         """Whether more waits than a client that keeps up could leave waiting."""
-        count = len(self._replies) + len(self._messages) + len(self._stream)
+        count = len(self._replies) + len(self._messages) + len(self._stream) + len(self._pictures)
         return count > MAX_ENTRIES or self.queued_us > MAX_QUEUED_US
 
     def greet(self, message: str) -> None:
@@ -89,6 +93,10 @@ class Outbox:
             self.queued_us += chunks.duration_us
             self.queued_bytes += chunks.byte_count
 
+    def show(self, picture: ShownLast) -> None:
+        """Add what is for a display: behind the stream, and one in a write, for an image is large."""
+        self._pictures.append(picture)
+
     def drop_chunks(self) -> None:
         """Forget the chunks that wait; the marks keep their places."""
         self._stream = deque(entry for entry in self._stream if not isinstance(entry, Batch))
@@ -102,15 +110,17 @@ class Outbox:
         parts = [self._frame(Opcode.PING, b"")] if self._is_ping_due else []
         self._is_ping_due = False
         while self._messages:
-            parts.append(self._text(self._messages.popleft()))
+            parts.append(self._message(self._messages.popleft()))
         room_bytes -= sum(map(len, parts))
         while self._stream and room_bytes > 0:
             part = self._next_of_stream(room_bytes)
             parts.append(part)
             room_bytes -= len(part)
+        if self._pictures and room_bytes > 0 and not self._stream:
+            parts.append(self._message(self._pictures.popleft()(self._clock.now())))
         # Made last and put first: their stamp is to be as late as can be.
-        first = [self._text(greeting) for greeting in self._greetings]
-        first += [self._text(reply(self._clock.now())) for reply in self._replies]
+        first = [self._message(greeting) for greeting in self._greetings]
+        first += [self._message(reply(self._clock.now())) for reply in self._replies]
         self._greetings.clear()
         self._replies.clear()
         return b"".join(first + parts)
@@ -119,7 +129,7 @@ class Outbox:
         entry = self._stream.popleft()
         now = self._clock.now()
         if not isinstance(entry, Batch):
-            return self._text(entry(now))
+            return self._message(entry(now))
         is_due = entry[0].end > now and self._is_streaming()
         if len(entry) > 1 and (entry.byte_count > room_bytes or not is_due):
             self._stream.extendleft(Batch((chunk,)) for chunk in reversed(entry))
@@ -144,8 +154,14 @@ class Outbox:
             framed = chunk.wire[self._wire_key] = self._frame(Opcode.BINARY, self._pack(chunk))
         return framed
 
-    def _text(self, message: str | None) -> bytes:
-        return b"" if message is None else self._frame(Opcode.TEXT, message.encode())
+    def _message(self, message: str | bytes | None) -> bytes:
+        match message:
+            case None:
+                return b""
+            case str():
+                return self._frame(Opcode.TEXT, message.encode())
+            case bytes():
+                return self._frame(Opcode.BINARY, message)
 
     def _frame(self, opcode: Opcode, payload: bytes) -> bytes:
         return make_frame(opcode, payload, is_masking=self._is_masking)

@@ -36,6 +36,8 @@ class Access:
         """Whether anything came of it so far."""
         self.reading: asyncio.Task[None] | None = None
         """The latest."""
+        self.when_open: Callable[[], None] = lambda: None
+        """Called once it is open."""
         self._make_again = make_again
         self._patience_us = patience_us
         self._is_started = False
@@ -53,6 +55,7 @@ class Access:
         except BaseException:
             await media.run(self.source.close)
             raise
+        self.when_open()
         return self.info
 
     def for_reading(self, media: Runner, clock: Clock) -> Runner:

@@ -6,6 +6,7 @@ from typing import Final
 
 from ..clock import Clock
 from ..events import Event, LossReason
+from ..images import Picture
 from ..media.request import MediaRequest
 from ..queue import Queue
 from ..stream.work import Work
@@ -17,6 +18,7 @@ from .dialer import Dialer, Target
 from .group import ResonateGroup
 from .listener import Listener
 from .notices import Listener as Notice, Notices
+from .pictures import Pictures
 from .queue_controls import QueueControls
 from .registry import Registry
 from .runner import Runner
@@ -44,6 +46,7 @@ class ResonateServer:
         self._clock = clock
         self._render = render
         self._media = media
+        self._pictures = Pictures(media, clock)
         self._notices = Notices(lambda: self._registry.picture(self.port), clock)
         self._volumes = Volumes(clock, lambda: self._notices.changed(can_wait=True))
         self._registry = Registry(
@@ -96,6 +99,7 @@ class ResonateServer:
             await self._connector.close()
         await self._controls.close()
         await self._registry.close()
+        await self._pictures.close()
         self._notices.close()
 
     @property
@@ -194,6 +198,10 @@ class ResonateServer:
     async def restore(self, target: ClientId | GroupId, queue: Queue, *, position_us: int | None) -> bool:
         """Let a group that has none take over a queue, paused at a position; return whether it did."""
         return self._registry.group_of(target).restore(queue, position_us=position_us)
+
+    async def picture(self, target: ClientId | GroupId) -> Picture | None:
+        """Return the picture of what plays, which `MediumSnapshot.artwork_digest` stands for; None without one."""
+        return self._registry.group_of(target).picture
 
     async def choose_channels_anew(self, target: ClientId | GroupId) -> None:
         """Have the MediaStream that plays say anew which of its channels each player hears."""
@@ -390,6 +398,7 @@ class ResonateServer:
             policy=self._settings.policy,
             changed=self._notices.changed,
             emit=self._notices.emit,
+            pictures=self._pictures,
             starts=lambda group: self._registry.gather(group),
             fell_idle=lambda group: self._registry.fell_idle(group),
         )

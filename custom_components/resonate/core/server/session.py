@@ -12,6 +12,7 @@ from ..formats import StreamFormat
 from ..protocol.binary import pack_audio
 from ..protocol.connection import Connection
 from ..protocol.events import (
+    ArtworkRequested,
     CommandReceived,
     ConnectionEvent,
     FormatRequested,
@@ -28,8 +29,10 @@ from ..protocol.messages.server_hello import ConnectionReason
 from ..protocol.messages.server_state import Controller, Metadata, Progress
 from ..stream.chunk import PlayerOutput, StreamStart
 from ..units import US_PER_MS, ClientId, GroupId, ServerTimeUs
+from .display import Display
 from .log import SessionLog
-from .outbox import Outbox
+from .outbox import Outbox, ShownLast
+from .pictures import Artwork
 from .pump import Pump
 from .snapshot import MediumSnapshot
 from .transport import Transport
@@ -104,6 +107,7 @@ class Session:
         self._farewell: str | None = None
         self._controller_said = ""
         """What a controller was told last."""
+        self._display = Display(self._connection.artwork, clock, self._send_last)
         self._pump = Pump(transport, self._outbox, clock=clock, handler=self)
 
     # What is known of the other side
@@ -200,6 +204,11 @@ class Session:
             self._controller_said = message
             self._say(message)
 
+    def show(self, artwork: Artwork | None) -> None:
+        """Let the client's display show a picture, None: nothing; only if it has one."""
+        if not self.is_over:
+            self._display.show(artwork)
+
     def set_volume(self, volume: int) -> None:
         """Set the player's volume, 0-100. Raises CommandRefusedError when it takes none."""
         if not self._live_state().can_set_volume:
@@ -224,6 +233,7 @@ class Session:
             return
         self.loss_reason = reason
         self.detail = detail
+        self._display.close()
         self._pump.stop(reason, self._farewell)
         self._owner.ended(self)
 
@@ -273,6 +283,9 @@ class Session:
                     self._greet(event.hello)
                 case StateChanged() | FormatRequested():
                     self._owner.state_changed(self)
+                    self._display.refresh()
+                case ArtworkRequested():
+                    self._display.refresh()
                 case CommandReceived():
                     self._owner.commanded(self, event.command)
                 case GoodbyeReceived():
@@ -288,9 +301,14 @@ class Session:
             self._outbox.greet(self._connection.server_hello(reason))
             self._wake_writer()
             self._owner.joined(self)
+            self._display.refresh()
 
     def _say(self, message: str) -> None:
         self._outbox.say(message)
+        self._wake_writer()
+
+    def _send_last(self, message: ShownLast) -> None:
+        self._outbox.show(message)
         self._wake_writer()
 
     def _wake_writer(self) -> None:

@@ -72,6 +72,8 @@ class MediumSnapshot:
     duration_us: int | None = None
     is_live: bool = False
     is_seekable: bool = False
+    artwork_digest: str | None = None
+    """Stands for its picture, which the server gives out; None without one, or while it is looked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
