@@ -1,16 +1,18 @@
 """Media that are found when their turn comes: addresses that a media source gives expire."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import CancelledError
+from functools import partial
 from typing import Final
 
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 
+from .artwork import locate_artwork
 from .byte_streams import StreamOpener
 from .core.errors import MediaOpenError
-from .core.media.request import PATIENCE_US, MediaRequest
+from .core.media.request import PATIENCE_US, ByteStream, MediaRequest, PictureLocation
 from .expansion import async_expand
 from .media import RADIO_SOURCE, SPEECH_PATIENCE_US, SPEECH_SOURCE, MediaOrder, async_make_request
 
@@ -47,10 +49,22 @@ class LateMedia:
             artist=order.artist,
             album=order.album,
             duration_us=order.duration_us,
+            artwork=None if order.artwork_url is None else partial(self._open_picture, order.artwork_url),
             mime_type=None if found is None else found.mime_type,
             is_live=order.media_id.startswith(RADIO_SOURCE),
             patience_us=SPEECH_PATIENCE_US if order.media_id.startswith(SPEECH_SOURCE) else PATIENCE_US,
         )
+
+    def _open_picture(self, url: str) -> ByteStream:
+        """Open a picture. Media threads of the core; raises MediaError."""
+
+        async def find() -> PictureLocation | None:
+            return locate_artwork(self._hass, self._opener, url)
+
+        location = _wait(self._hass, find())
+        if not callable(location):
+            raise MediaOpenError("a picture that is nowhere")
+        return location()
 
 
 def orders_of(requests: Sequence[MediaRequest]) -> list[MediaOrder]:
@@ -74,13 +88,16 @@ class _Search:
         found, self._found = self._found, None  # good for once: it may have expired by the next time
         if found is not None:
             return found
-        search = asyncio.run_coroutine_threadsafe(
-            async_make_request(self._hass, self._opener, self._order), self._hass.loop
-        )
-        try:
-            return search.result(FIND_TIMEOUT_S)
-        except TimeoutError:
-            search.cancel()
-            raise MediaOpenError(f"it was not found within {FIND_TIMEOUT_S:.0f} s") from None
-        except (HomeAssistantError, CancelledError) as error:
-            raise MediaOpenError(str(error)) from error
+        return _wait(self._hass, async_make_request(self._hass, self._opener, self._order))
+
+
+def _wait[T](hass: HomeAssistant, search: Coroutine[object, object, T]) -> T:
+    """Return what is found on Home Assistant's loop. Raises MediaOpenError. Blocking; not on a loop."""
+    searching = asyncio.run_coroutine_threadsafe(search, hass.loop)
+    try:
+        return searching.result(FIND_TIMEOUT_S)
+    except TimeoutError:
+        searching.cancel()
+        raise MediaOpenError(f"it was not found within {FIND_TIMEOUT_S:.0f} s") from None
+    except (HomeAssistantError, CancelledError) as error:
+        raise MediaOpenError(str(error)) from error

@@ -14,6 +14,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers.network import is_hass_url
 from yarl import URL
 
+from .artwork import find_artwork_url, locate_artwork
 from .byte_streams import SPEECH_TIMEOUT_S, StreamOpener
 from .const import DOMAIN
 from .core.media.request import PATIENCE_US, MediaLocation, MediaRequest
@@ -62,20 +63,12 @@ class MediaOrder:
             artist=text("artist"),
             album=text("album", "albumName", "album_name"),
             duration_us=_duration_us(known.get("duration")),
-            artwork_url=text("imageUrl", "image_url", "thumbnail") or _first_image(known.get("images")),
+            artwork_url=find_artwork_url(extra),
         )
 
 
 def _duration_us(seconds: object) -> int | None:
     return round(seconds * US_PER_S) if isinstance(seconds, int | float) and 0 < seconds < MAX_DURATION_S else None
-
-
-def _first_image(images: object) -> str | None:
-    """Return the address in `[{"url": ...}, ...]`, as Google Cast has it."""
-    match images:
-        case [{"url": str(url)}, *_]:
-            return url or None
-    return None
 
 
 async def async_make_request(hass: HomeAssistant, opener: StreamOpener, order: MediaOrder) -> MediaRequest:
@@ -97,6 +90,7 @@ async def async_make_request(hass: HomeAssistant, opener: StreamOpener, order: M
         artist=order.artist,
         album=order.album,
         mime_type=mime_type,
+        artwork=locate_artwork(hass, opener, order.artwork_url),
         is_live=order.media_id.startswith(RADIO_SOURCE),
         patience_us=SPEECH_PATIENCE_US if _is_speech(opener, location) else PATIENCE_US,
     )

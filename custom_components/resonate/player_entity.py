@@ -19,6 +19,7 @@ from homeassistant.components.media_player import (
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import entity_registry as er
 
+from .artwork import async_fetch_picture
 from .browse import async_browse
 from .const import DOMAIN
 from .core.server.snapshot import GroupSnapshot, PlaybackState
@@ -103,6 +104,11 @@ class PlayerEntity(QueuePlayer):
         await self.coordinator.bridge.async_ask(lambda server: server.seek(self.target, position_us))
 
     @override
+    async def async_get_media_image(self) -> tuple[bytes | None, str | None]:
+        """Return the picture of what is played."""
+        return await async_fetch_picture(self.coordinator.bridge, self.target)
+
+    @override
     async def async_join_players(self, group_members: list[str]) -> None:
         """Let others hear what this plays, now and later; of a named group, all that are known."""
         others = [client_id for entity_id in group_members for client_id in self._clients_of(entity_id)]
@@ -155,6 +161,9 @@ class PlayerEntity(QueuePlayer):
         self._attr_media_content_type = None if medium is None else MediaType.MUSIC
         self._attr_media_title = None if medium is None else medium.title or name_of(medium.media_id)
         self._attr_media_artist = None if medium is None else medium.artist
+        self._attr_media_album_artist = None if medium is None else medium.album_artist
+        self._attr_media_track = None if medium is None else medium.track
+        self._attr_media_image_hash = None if medium is None else medium.artwork_digest
         self._attr_media_album_name = None if medium is None else medium.album
         self._attr_media_duration = _seconds(None if medium is None else medium.duration_us)
         self._attr_media_position = _seconds(None if group is None else group.position_us)

@@ -1,7 +1,7 @@
 """A player of the cleartext era on a real socket: confirms what it is told, and keeps what it was sent."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 import json
 from typing import Any, Final
 
@@ -9,6 +9,7 @@ import aiohttp
 from aiohttp import web
 
 AUDIO_ID: Final = 4
+ARTWORK_ID: Final = 8
 HEADER_BYTES: Final = 9
 
 
@@ -24,13 +25,17 @@ class FakeClient:
         roles: tuple[str, ...] = ("player@v1",),
         mac_address: str | None = None,
         buffer_capacity: int = 1_000_000,
+        artwork_channels: Sequence[dict[str, Any]] = (),
         on_news: Callable[[], None] = lambda: None,
     ) -> None:
         self.client_id = client_id
         self.name = name or client_id.title()
         self.commands = commands
         self.buffer_capacity = buffer_capacity
-        self.roles = roles
+        self.roles = (*roles, "artwork@v1") if artwork_channels else roles
+        self.artwork_channels = list(artwork_channels)
+        self.images: list[tuple[int, bytes]] = []
+        """Channel and file of every image that it was sent."""
         self.mac_address = mac_address
         self.volume = 40
         self.is_muted = False
@@ -120,6 +125,8 @@ class FakeClient:
                 if message.type is aiohttp.WSMsgType.BINARY and message.data[0] == AUDIO_ID:
                     self.chunk_count += 1
                     self.byte_count += len(message.data) - HEADER_BYTES
+                elif message.type is aiohttp.WSMsgType.BINARY:
+                    self.images.append((message.data[0] - ARTWORK_ID, message.data[HEADER_BYTES:]))
                 elif message.type is aiohttp.WSMsgType.TEXT:
                     await self._hear(json.loads(message.data))
                 self._on_news()
@@ -157,7 +164,8 @@ class FakeClient:
         device_info = {"product_name": "Fake", "manufacturer": "Tests", "software_version": "1.2"}
         if self.mac_address is not None:
             device_info["mac_address"] = self.mac_address
-        return {
+        artwork = {"artwork@v1_support": {"channels": self.artwork_channels}} if self.artwork_channels else {}
+        return artwork | {
             "client_id": self.client_id,
             "name": self.name,
             "version": 1,

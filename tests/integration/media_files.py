@@ -5,10 +5,12 @@ from fractions import Fraction
 import io
 import math
 from pathlib import Path
+import struct
 import wave
 
 import av
 import numpy as np
+from PIL import Image
 
 RATE = 48_000
 
@@ -38,6 +40,19 @@ def mp3(seconds: float, **tags: str) -> bytes:
         stream = container.add_stream("libmp3lame", rate=RATE, layout="mono")
         for packet in _encode(stream, seconds):
             container.mux(packet)
+    return file.getvalue()
+
+
+def with_cover(mp3_file: bytes, picture: bytes) -> bytes:
+    """Return an MP3 with a front cover in front (ID3v2.3, 4.15)."""
+    body = b"\0image/jpeg\0\x03\0" + picture
+    frame = b"APIC" + struct.pack(">I", len(body)) + b"\0\0" + body
+    return b"ID3\x03\0\0" + bytes(len(frame) >> shift & 0x7F for shift in (21, 14, 7, 0)) + frame + mp3_file
+
+
+def picture(colour: tuple[int, int, int], name: str = "JPEG") -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (90, 60), colour).save(file, name)
     return file.getvalue()
 
 
