@@ -272,8 +272,8 @@ async def test_an_album_is_a_folder_of_that_name(
         (
             "de",
             [
-                ("nächster Titel in Kitchen", "two"),
-                ("vorheriger Titel in Kitchen", "one"),
+                ("nächster Song in Kitchen", "two"),
+                ("vorheriger Song in Kitchen", "one"),
                 ("nächstes Lied auf Blue Speaker", "two"),
                 ("vorheriges Lied auf Blue Speaker", "one"),
             ],
