@@ -39,23 +39,26 @@ class Bridge:
         *,
         on_snapshot: Callable[[ServerSnapshot], None],
         on_event: Callable[[Event], None],
-        prepare: Callable[[ResonateServer], None] = lambda _: None,
     ) -> None:
-        """Nothing runs before `async_start`; `prepare` is called on the core's loop before anybody connects."""
+        """Nothing runs before `async_start`."""
         self.settings = settings
         self.clock: Clock = MonotonicClock()
         self._hass = hass
         self._on_snapshot = on_snapshot
         self._on_event = on_event
-        self._prepare = prepare
+        self._prepare: Callable[[ResonateServer], None] = lambda _: None
         self._thread: Thread | None = None
         self._core: _Core | None = None
         self._snapshot = ServerSnapshot()
         self._events: SimpleQueue[Event] = SimpleQueue()
         self._is_told = False
 
-    async def async_start(self) -> None:
-        """Start the core and return when it listens. Raises OSError when no port can be had."""
+    async def async_start(self, prepare: Callable[[ResonateServer], None] = lambda _: None) -> None:
+        """Start the core and return when it listens. Raises OSError when no port can be had.
+
+        `prepare` is called on the core's loop before anybody connects.
+        """
+        self._prepare = prepare
         started: Future[_Core] = Future()
         self._thread = Thread(target=self._run, args=(started,), name="Resonate core", daemon=True)
         self._thread.start()

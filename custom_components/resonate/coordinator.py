@@ -19,6 +19,7 @@ from .bridge import Bridge
 from .byte_streams import StreamOpener
 from .const import CONF_ADDRESSES, CONF_POLICY, DOMAIN, SIGNAL_CORE_EVENT
 from .core.events import Event, MediumChanged, MediumState
+from .core.queue import Queue
 from .core.server.server import ResonateServer
 from .core.server.settings import DEFAULT_PORT, ServerSettings
 from .core.server.snapshot import ClientSnapshot, GroupSnapshot, ServerSnapshot
@@ -31,6 +32,7 @@ from .media import MediaOrder
 from .membership import MembershipStore
 from .named_groups import GroupView, NamedGroups, read_named_groups, show_named_groups
 from .once import Once
+from .queue_store import QueueStore
 from .repairs import async_report_port
 from .storage import DeviceStore, KnownDevice, async_load_server_id
 
@@ -76,6 +78,7 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         self.data = ResonateData()
         self.devices = DeviceStore(hass)
         self._memberships = MembershipStore(hass)
+        self._queues: QueueStore | None = None
         self._opener = StreamOpener(hass)
         self.late_media = LateMedia(hass, self._opener)
         self.once = Once()
@@ -100,10 +103,14 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
             settings,
             on_snapshot=self._show,
             on_event=self._handle_event,
-            prepare=partial(_prepare, define=self._named_groups.begin(), homes=self._homes()),
         )
-        self._gatherer = Gatherer(self.bridge, partial(self.config_entry.async_create_background_task, self.hass))
-        await self.bridge.async_start()
+        spawn = partial(self.config_entry.async_create_background_task, self.hass)
+        self._gatherer = Gatherer(self.bridge, spawn)
+        define, homes, named = self._named_groups.begin(), self._homes(), read_named_groups(self.config_entry)
+        self._queues = QueueStore(self.hass, self.late_media, bridge=self.bridge, spawn=spawn)
+        await self._queues.async_load({*homes.values(), *named})
+        queues = await self._queues.async_take(named)
+        await self.bridge.async_start(partial(_prepare, define=define, homes=homes, queues=queues))
         try:
             port = await self.bridge.async_call(lambda server: server.port)
             async_report_port(self.hass, self.config_entry.entry_id, wanted=settings.port, port=port)
@@ -125,6 +132,9 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
                 await self._discovery.async_stop()
         finally:
             self._opener.close()
+            queues, self._queues = self._queues, None
+            if queues is not None:
+                await queues.async_close()
             await self.bridge.async_stop()
             await self.devices.async_flush()
             await self._memberships.async_flush()
@@ -269,6 +279,8 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         self.async_set_updated_data(ResonateData(port=snapshot.port, devices=views, groups=groups))
         if self._gatherer is not None:
             self._gatherer.update(snapshot)
+        if self._queues is not None:
+            self._queues.async_update(snapshot.groups)
         self._remember()
 
     def _view(
@@ -334,11 +346,17 @@ def read_settings(entry: ResonateConfigEntry, server_id: str, name: str) -> Serv
 
 
 def _prepare(
-    server: ResonateServer, *, define: Callable[[ResonateServer], None], homes: Mapping[ClientId, GroupId]
+    server: ResonateServer,
+    *,
+    define: Callable[[ResonateServer], None],
+    homes: Mapping[ClientId, GroupId],
+    queues: Sequence[tuple[GroupId, Queue, int | None]],
 ) -> None:
     """Tell a server that is about to start what it is to know. On the core's loop."""
     define(server)
     server.expect(homes)
+    for group_id, queue, position_us in queues:
+        server.restore(group_id, queue, position_us=position_us)
 
 
 class _Position(NamedTuple):

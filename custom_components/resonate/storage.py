@@ -13,6 +13,7 @@ from .const import DOMAIN
 from .core.server.snapshot import ClientSnapshot
 from .core.units import ClientId
 from .membership import KEY_MEMBERSHIPS
+from .queue_store import KEY_PLACES, KEY_QUEUES
 from .stores import DamagedError, async_read, async_remove, make_store, text_of
 
 KEY_IDENTITY: Final = f"{DOMAIN}.identity"
@@ -119,7 +120,7 @@ async def async_load_server_id(hass: HomeAssistant) -> str:
 
 async def async_remove_stores(hass: HomeAssistant) -> None:
     """Remove everything that was stored."""
-    for key in (KEY_IDENTITY, KEY_DEVICES, KEY_MEMBERSHIPS):
+    for key in (KEY_IDENTITY, KEY_DEVICES, KEY_MEMBERSHIPS, KEY_QUEUES, KEY_PLACES):
         await async_remove(hass, key)
 
 

@@ -23,9 +23,20 @@ class DamagedError(Exception):
     """What was read is JSON, but not what we once wrote."""
 
 
-def make_store(hass: HomeAssistant, key: str) -> Store[dict[str, Any]]:
-    """Return the store of this name: readable by its owner only, and written as a whole or not at all."""
-    return Store(hass, STORAGE_VERSION, key, private=True, atomic_writes=True, minor_version=STORAGE_MINOR_VERSION)
+def make_store(hass: HomeAssistant, key: str, *, is_large: bool = False) -> Store[dict[str, Any]]:
+    """Return the store of this name: readable by its owner only, and written as a whole or not at all.
+
+    `is_large`: it takes long to be put into text, which is done off the loop then; its data must not change meanwhile.
+    """
+    return Store(
+        hass,
+        STORAGE_VERSION,
+        key,
+        private=True,
+        atomic_writes=True,
+        minor_version=STORAGE_MINOR_VERSION,
+        serialize_in_event_loop=not is_large,
+    )
 
 
 async def async_read[T](hass: HomeAssistant, store: Store[dict[str, Any]], parse: Callable[[Any], T]) -> T | None:

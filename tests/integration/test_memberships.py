@@ -143,7 +143,7 @@ async def test_who_was_together_for_one_action_only_is_alone_after_a_restart(
     await until(lambda: members_of(hass, hall) == entities(hass, attic, hall))
 
 
-async def test_a_named_group_that_played_holds_nobody_after_a_restart(
+async def test_a_named_group_that_played_is_paused_after_a_restart_and_holds_its_players_until_it_is_stopped(
     hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until
 ) -> None:
     kitchen, bath = await connect("kitchen"), await connect("bath")
@@ -151,7 +151,10 @@ async def test_a_named_group_that_played_holds_nobody_after_a_restart(
     await play_on(hass, LONG, group_entity(hass, group_id))
     await until(lambda: state_of(hass, bath) == "playing")
     await restart(hass, running, until, kitchen, bath)
-    assert members_of(hass, kitchen) == entities(hass, kitchen)
+    await until(lambda: (state_of(hass, kitchen), state_of(hass, bath)) == ("paused", "paused"))
+    assert members_of(hass, kitchen) == entities(hass, kitchen, bath)
+    await act(hass, "media_stop", kitchen)
+    await until(lambda: members_of(hass, kitchen) == entities(hass, kitchen))
     assert group_members(hass, group_id) == entities(hass, kitchen, bath)
 
 

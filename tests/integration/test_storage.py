@@ -77,6 +77,11 @@ async def test_removing_the_entry_removes_its_stores(
         ("memberships", {"groups": [{"group_id": "", "is_named": False, "devices": []}]}),
         ("memberships", {"groups": [{"group_id": "1", "is_named": False, "devices": "abc"}]}),
         ("memberships", {"groups": [{"group_id": "1", "is_named": False, "devices": [7]}]}),
+        ("queues", {"queues": 7}),
+        ("queues", {"queues": [{"group_id": "1"}]}),
+        ("queues", {"queues": [{"group_id": "1", "entries": [], "repeat": "twice", "unshuffled": None, "seed": 0}]}),
+        ("queues", {"queues": [{"group_id": "1", "entries": [{"id": True}], "repeat": "off", "unshuffled": None}]}),
+        ("places", {"places": [{"group_id": "1", "current": "x", "position_us": 0, "duration_us": None}]}),
     ],
 )
 async def test_a_damaged_store_is_set_aside(

@@ -339,6 +339,10 @@ class ResonateGroup:
     async def seek(self, position_us: int) -> None:
         """Go on elsewhere in the medium. Raises CommandRefusedError where that is not possible."""
         item = self._item
+        if item is not None and self._playback is None and self._state == PlaybackState.PAUSED and not item.is_live:
+            self._move_to(item, max(position_us, 0))  # where it will be opened
+            self._tell_progress()
+            return
         if self._playback is None or item is None:
             raise CommandRefusedError(Refusal.NOTHING_PLAYS)
         duration_us = None if item.info is None else item.info.duration_us

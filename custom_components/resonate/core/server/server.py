@@ -195,7 +195,7 @@ class ResonateServer:
         """Return what can be done to the queue of a group."""
         return self._registry.group_of(target).queue
 
-    async def restore(self, target: ClientId | GroupId, queue: Queue, *, position_us: int | None) -> bool:
+    def restore(self, target: ClientId | GroupId, queue: Queue, *, position_us: int | None) -> bool:
         """Let a group that has none take over a queue, paused at a position; return whether it did."""
         return self._registry.group_of(target).restore(queue, position_us=position_us)
 
