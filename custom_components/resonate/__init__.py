@@ -16,6 +16,7 @@ from .coordinator import ResonateConfigEntry, ResonateCoordinator
 from .core.audio.resample import Engine, available_engines, find_engines
 from .core.errors import ResonateError
 from .reach import async_watch_reach
+from .services import async_register_actions
 from .storage import async_remove_stores
 from .trouble import async_watch_trouble
 
@@ -26,7 +27,8 @@ SOXR: Final = "soxr>=1.0.0"
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Nothing is set up without an entry."""
+    """Offer the actions; nothing else is set up without an entry."""
+    async_register_actions(hass)
     return True
 
 

@@ -32,8 +32,11 @@ from .media import MediaOrder
 from .membership import MembershipStore
 from .named_groups import GroupView, NamedGroups, read_named_groups, show_named_groups
 from .once import Once
+from .presets import PresetStore
 from .queue_store import QueueStore
 from .repairs import async_report_port
+from .scene import Scene
+from .sleep_timer import SleepTimers
 from .storage import DeviceStore, KnownDevice, async_load_server_id
 
 _LOGGER = logging.getLogger(__name__)
@@ -82,6 +85,10 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         self._opener = StreamOpener(hass)
         self.late_media = LateMedia(hass, self._opener)
         self.once = Once()
+        self.presets = PresetStore(hass)
+        self.scenes: dict[str, Scene] = {}
+        """How players were, by entity, as snapshots were taken."""
+        self.sleep_timers: SleepTimers
         self.bridge: Bridge
         self._discovery: Discovery | None = None
         self._gatherer: Gatherer | None = None
@@ -94,6 +101,7 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         """Load what is stored, start the core and discovery. Raises OSError when no port can be had."""
         await self.devices.async_load()
         await self._memberships.async_load()
+        await self.presets.async_load()
         settings = read_settings(
             self.config_entry, await async_load_server_id(self.hass), self.hass.config.location_name
         )
@@ -106,6 +114,7 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         )
         spawn = partial(self.config_entry.async_create_background_task, self.hass)
         self._gatherer = Gatherer(self.bridge, spawn)
+        self.sleep_timers = SleepTimers(self.bridge, spawn)
         define, homes, named = self._named_groups.begin(), self._homes(), read_named_groups(self.config_entry)
         self._queues = QueueStore(self.hass, self.late_media, bridge=self.bridge, spawn=spawn)
         await self._queues.async_load({*homes.values(), *named})

@@ -1,7 +1,7 @@
 """Media that are found when their turn comes: addresses that a media source gives expire."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from concurrent.futures import CancelledError
 from functools import partial
 from typing import Final
@@ -65,11 +65,6 @@ class LateMedia:
         if not callable(location):
             raise MediaOpenError("a picture that is nowhere")
         return location()
-
-
-def orders_of(requests: Sequence[MediaRequest]) -> list[MediaOrder]:
-    """Return what requests were made from."""
-    return [request.origin for request in requests if isinstance(request.origin, MediaOrder)]
 
 
 class _Search:

@@ -25,8 +25,8 @@ from .const import DOMAIN
 from .core.server.snapshot import GroupSnapshot, PlaybackState
 from .core.units import US_PER_S, ClientId, GroupId
 from .entity import translated
+from .group_actions import GroupActions
 from .media import MediaOrder, name_of
-from .queue_player import QueuePlayer
 from .search import async_search
 
 MAX_VOLUME: Final = 100
@@ -47,7 +47,7 @@ ALWAYS: Final = (
 )
 
 
-class PlayerEntity(QueuePlayer):
+class PlayerEntity(GroupActions):
     """Passes on what the user wants of a group of the core, and shows what that group plays."""
 
     _attr_name = None

@@ -84,6 +84,10 @@ class QueuePlayer(MediaPlayerEntity):
         async def do() -> None:
             await self.coordinator.bridge.async_ask(lambda server: _change(server.queue(self.target), change))
 
+        await self.async_once(what, do)
+
+    async def async_once(self, what: Hashable, do: Callable[[], Awaitable[None]]) -> None:
+        """Do something that an action asks of a group, once, however many of its members that reaches."""
         if self._action is None:
             await do()
         else:

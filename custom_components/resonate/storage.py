@@ -13,6 +13,7 @@ from .const import DOMAIN
 from .core.server.snapshot import ClientSnapshot
 from .core.units import ClientId
 from .membership import KEY_MEMBERSHIPS
+from .presets import KEY_PRESETS
 from .queue_store import KEY_PLACES, KEY_QUEUES
 from .stores import DamagedError, async_read, async_remove, make_store, text_of
 
@@ -120,7 +121,7 @@ async def async_load_server_id(hass: HomeAssistant) -> str:
 
 async def async_remove_stores(hass: HomeAssistant) -> None:
     """Remove everything that was stored."""
-    for key in (KEY_IDENTITY, KEY_DEVICES, KEY_MEMBERSHIPS, KEY_QUEUES, KEY_PLACES):
+    for key in (KEY_IDENTITY, KEY_DEVICES, KEY_MEMBERSHIPS, KEY_QUEUES, KEY_PLACES, KEY_PRESETS):
         await async_remove(hass, key)
 
 

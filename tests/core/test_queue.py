@@ -77,7 +77,7 @@ def change(queue: Queue, what: str, value: Any) -> Queue:
         case "remove":
             return queue.remove([ids[index] for index in value if index < len(ids)])
         case "move":
-            return queue.move(ids[value[0]], value[1]) if value[0] < len(ids) else queue
+            return queue.move([ids[value[0]]], value[1]) if value[0] < len(ids) else queue
         case "at":
             return queue.at(ids[value]) if value < len(ids) else queue
         case "skip":
@@ -210,7 +210,7 @@ def test_without_what_is_heard_it_is_at_what_comes_behind(removed: str, left: st
 @pytest.mark.parametrize(("index", "order"), [(0, "cabd"), (1, "acbd"), (3, "abdc"), (99, "abdc"), (-5, "cabd")])
 def test_moving(index: int, order: str) -> None:
     queue = filled("a", "b", "c", "d")
-    assert names(queue.move(id_of(queue, "c"), index)) == list(order)
+    assert names(queue.move([id_of(queue, "c")], index)) == list(order)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_moving(index: int, order: str) -> None:
         lambda queue: queue.at(EntryId(99)),
         lambda queue: queue.index(EntryId(99)),
         lambda queue: queue.remove([EntryId(1), EntryId(99)]),
-        lambda queue: queue.move(EntryId(99), 0),
+        lambda queue: queue.move([EntryId(99)], 0),
     ],
 )
 def test_an_entry_that_is_not_there(wrong: Callable[[Queue], object]) -> None:

@@ -191,12 +191,13 @@ class Queue:
             current=current,
         )
 
-    def move(self, entry_id: EntryId, index: int) -> Queue:
-        """Return it with an entry in another place, as counted without it. Raises UnknownEntryError."""
-        entry = self.entries[self.index(entry_id)]
-        others = tuple(other for other in self.entries if other is not entry)
+    def move(self, entry_ids: Sequence[EntryId], index: int) -> Queue:
+        """Return it with entries in another place, in this order, as counted without them. Raises UnknownEntryError."""
+        moved = tuple(self.entries[self.index(entry_id)] for entry_id in dict.fromkeys(entry_ids))
+        gone = frozenset(entry_ids)
+        others = tuple(entry for entry in self.entries if entry.entry_id not in gone)
         index = min(max(index, 0), len(others))
-        return replace(self, entries=(*others[:index], entry, *others[index:]))
+        return replace(self, entries=(*others[:index], *moved, *others[index:]))
 
     def cleared(self) -> Queue:
         """Return it without any entry; what is repeated or shuffled stays so."""

@@ -318,11 +318,11 @@ async def test_moved_it_comes_where_it_is_moved_to() -> None:
         shelf = Shelf()
         await house.group.play([shelf.put(name, 3) for name in "abc"])
         await house.clock.sleep(SECOND // 2)
-        house.group.queue.move(entry(house, "c"), 1)
+        house.group.queue.move([entry(house, "c")], 1)
         await house.clock.sleep(12 * SECOND)
         assert started(house) == ["a", "c", "b"]
         with pytest.raises(UnknownEntryError):
-            house.group.queue.move(EntryId(99), 0)
+            house.group.queue.move([EntryId(99)], 0)
 
 
 async def test_played_at_once_the_rest_of_the_queue_stays_behind_it() -> None:

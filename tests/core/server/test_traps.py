@@ -223,7 +223,7 @@ class Asker:
                 return queue.remove([entry_id])
             case "move", int():
                 with suppress(UnknownEntryError):
-                    queue.move(entry_id, value // 2)
+                    queue.move([entry_id], value // 2)
             case "repeat", Repeat():
                 queue.set_repeat(value)
             case "shuffle", bool():

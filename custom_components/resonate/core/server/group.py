@@ -359,13 +359,27 @@ class ResonateGroup:
         """
         if self._state != PlaybackState.IDLE or self._program.latest.entries:
             return False
+        self._put(queue, position_us)
+        return True
+
+    async def reinstate(self, queue: Queue, *, position_us: int | None, is_playing: bool) -> None:
+        """Take over a queue in place of what there is, and play it, or pause it, at a position of its present entry.
+
+        Raises MediaError when nothing of it can be opened to be played; then all stays as it was.
+        """
+        if is_playing and queue.current is not None:
+            await self.play_from(queue, position_us=position_us)
+        else:
+            await self.stop()
+            self._put(queue, position_us)
+
+    def _put(self, queue: Queue, position_us: int | None) -> None:
         self._program.queue = queue
         entry = queue.current_entry
         if entry is not None and position_us is not None:
             self._move_to(Item(entry.request, entry.entry_id), position_us)
             self._set_state(PlaybackState.PAUSED)
         self._changed()
-        return True
 
     def follow_anew(self) -> None:
         """Take note that something else may follow what is heard."""

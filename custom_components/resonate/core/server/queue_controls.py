@@ -85,9 +85,9 @@ class QueueControls:
         """Let media come last, or next. Nothing begins to play by that. Raises QueueError."""
         self._edit(lambda queue: queue.add_next(requests) if is_next else queue.add(requests))
 
-    def move(self, entry_id: EntryId, index: int) -> None:
-        """Put an entry into another place. Raises UnknownEntryError."""
-        self._edit(lambda queue: queue.move(entry_id, index))
+    def move(self, entry_ids: Sequence[EntryId], index: int) -> None:
+        """Put entries into another place, one behind the other. Raises UnknownEntryError."""
+        self._edit(lambda queue: queue.move(entry_ids, index))
 
     async def remove(self, entry_ids: Collection[EntryId]) -> None:
         """Take entries out; is what is heard among them, the next one is played. Raises UnknownEntryError."""

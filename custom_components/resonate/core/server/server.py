@@ -5,6 +5,7 @@ import logging
 from typing import Final
 
 from ..clock import Clock
+from ..errors import CommandRefusedError, Refusal
 from ..events import Event, LossReason
 from ..images import Picture
 from ..media.request import MediaRequest
@@ -198,6 +199,34 @@ class ResonateServer:
     def restore(self, target: ClientId | GroupId, queue: Queue, *, position_us: int | None) -> bool:
         """Let a group that has none take over a queue, paused at a position; return whether it did."""
         return self._registry.group_of(target).restore(queue, position_us=position_us)
+
+    def group_id_of(self, target: ClientId | GroupId) -> GroupId:
+        """Return the group that is meant."""
+        return self._registry.group_of(target).group_id
+
+    async def reinstate(
+        self, target: ClientId | GroupId, queue: Queue, *, position_us: int | None, is_playing: bool
+    ) -> None:
+        """Let a group take over a queue in place of what there is, and play or pause it. Raises as `play` does."""
+        group = self._wake(target)
+        if group.group_id == target and not group.is_idle:
+            self._registry.gather(group)
+        await group.reinstate(queue, position_us=position_us, is_playing=is_playing)
+
+    async def transfer(self, source: ClientId | GroupId, target: ClientId | GroupId) -> None:
+        """Let another group go on with what a group plays, or has paused, and with its queue; that one is empty then.
+
+        Raises as `play` does, also for an empty queue; then all stays as it was.
+        """
+        group = self._registry.group_of(source)
+        if group is self._registry.group_of(target):
+            return
+        queue = group.snapshot().queue
+        if not queue.entries:
+            raise CommandRefusedError(Refusal.NOTHING_TO_PLAY)
+        position_us = None if group.is_idle else group.position_us
+        await self.reinstate(target, queue, position_us=position_us, is_playing=group.is_playing)
+        await group.queue.clear()
 
     async def picture(self, target: ClientId | GroupId) -> Picture | None:
         """Return the picture of what plays, which `MediumSnapshot.artwork_digest` stands for; None without one."""

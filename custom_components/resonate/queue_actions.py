@@ -1,0 +1,111 @@
+"""What actions do to the queue of a player, beyond what every media player can."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from homeassistant.exceptions import ServiceValidationError
+
+from .const import DOMAIN
+from .core.queue import Queue, QueueEntry
+from .core.server.queue_controls import QueueControls
+from .core.server.snapshot import GroupSnapshot
+from .core.units import US_PER_S, EntryId
+from .entity import translated
+from .media import MediaOrder, name_of
+from .queue_player import REPEAT_TO_MODE, QueuePlayer
+from .queue_records import Place, StoredQueue, build_queue, stored_queue
+
+
+class QueueActions(QueuePlayer):
+    """Shows and changes entries by their ids, and keeps queues under names."""
+
+    async def async_get_queue(self, offset: int = 0, limit: int | None = None) -> dict[str, Any]:
+        """Return what is in the queue, in the order in which it is played."""
+        queue = Queue() if self._shown_group is None else self._shown_group.queue
+        index = queue.current_index
+        end = None if limit is None else offset + limit
+        return {
+            "queue_position": None if index is None else index + 1,
+            "queue_size": len(queue.entries),
+            "repeat": REPEAT_TO_MODE[queue.repeat],
+            "shuffle": queue.is_shuffled,
+            "items": [
+                _item(entry, position) for position, entry in enumerate(queue.entries[offset:end], start=offset + 1)
+            ],
+        }
+
+    @translated
+    async def async_play_queue_item(self, queue_id: int) -> None:
+        """Play an entry."""
+        await self.async_change(("jump", queue_id), lambda queue: queue.jump(EntryId(queue_id)))
+
+    @translated
+    async def async_remove_from_queue(self, queue_ids: Sequence[int]) -> None:
+        """Take entries out; what is heard may be among them."""
+        entry_ids = [EntryId(queue_id) for queue_id in queue_ids]
+        await self.async_change(("remove", *queue_ids), lambda queue: queue.remove(entry_ids))
+
+    @translated
+    async def async_move_queue_item(self, queue_ids: Sequence[int], destination_position: int) -> None:
+        """Put entries one behind the other into a place, counted from 1."""
+
+        def move(queue: QueueControls) -> None:
+            queue.move([EntryId(queue_id) for queue_id in queue_ids], destination_position - 1)
+
+        await self.async_change(("move", *queue_ids), move)
+
+    async def async_save_queue(self, name: str) -> None:
+        """Keep what is in the queue under a name."""
+        group = self._shown_group
+        if group is None or not (stored := self._stored(group)).orders:
+            raise ServiceValidationError(translation_domain=DOMAIN, translation_key="refused_nothing_to_play")
+        await self.coordinator.presets.async_save(name.strip(), replace(stored, place=Place()))
+
+    @translated
+    async def async_load_queue(self, name: str) -> None:
+        """Play what is kept under a name, from its beginning, in place of the queue."""
+        queue = await self._async_build(self._preset(name))
+        await self.async_reinstate(replace(queue, current=queue.entries[0].entry_id), None, is_playing=True)
+
+    async def async_remove_saved_queue(self, name: str) -> None:
+        """Keep what is kept under a name no longer."""
+        self._preset(name)
+        await self.coordinator.presets.async_remove(name.strip())
+
+    def _stored(self, group: GroupSnapshot) -> StoredQueue:
+        return stored_queue(group, self.coordinator.bridge.clock.now())
+
+    async def _async_build(self, stored: StoredQueue) -> Queue:
+        return await self.hass.async_add_executor_job(build_queue, self.coordinator.late_media, stored)
+
+    async def async_reinstate(self, queue: Queue, position_us: int | None, *, is_playing: bool) -> None:
+        """Have a queue take the place of this one. Raises ResonateError."""
+        await self.coordinator.bridge.async_ask(
+            lambda server: server.reinstate(self.target, queue, position_us=position_us, is_playing=is_playing)
+        )
+
+    def _preset(self, name: str) -> StoredQueue:
+        presets: Mapping[str, StoredQueue] = self.coordinator.presets.presets
+        if (stored := presets.get(name.strip())) is not None:
+            return stored
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="no_saved_queue",
+            translation_placeholders={"name": name, "names": ", ".join(sorted(presets)) or "-"},
+        )
+
+
+def _item(entry: QueueEntry, position: int) -> dict[str, Any]:
+    request = entry.request
+    media_type = request.origin.media_type if isinstance(request.origin, MediaOrder) else None
+    return {
+        "queue_id": entry.entry_id,
+        "position": position,
+        "media_content_id": request.media_id,
+        "media_content_type": media_type,
+        "title": request.title or name_of(request.media_id),
+        "artist": request.artist,
+        "album": request.album,
+        "duration": None if request.duration_us is None else round(request.duration_us / US_PER_S),
+    }
