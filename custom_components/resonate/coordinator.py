@@ -119,7 +119,8 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         self._queues = QueueStore(self.hass, self.late_media, bridge=self.bridge, spawn=spawn)
         await self._queues.async_load({*homes.values(), *named})
         queues = await self._queues.async_take(named)
-        await self.bridge.async_start(partial(_prepare, define=define, homes=homes, queues=queues))
+        devices = tuple(self.devices.devices.values())
+        await self.bridge.async_start(partial(_prepare, define=define, homes=homes, queues=queues, devices=devices))
         try:
             port = await self.bridge.async_call(lambda server: server.port)
             async_report_port(self.hass, self.config_entry.entry_id, wanted=settings.port, port=port)
@@ -198,6 +199,13 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         """Return our own ids of the devices behind clients that are known."""
         devices = {device.client_id: device_id for device_id, device in self.devices.devices.items()}
         return [devices[client_id] for client_id in client_ids if client_id in devices]
+
+    def set_volumes(self, device_id: str, *, max_volume: int, start_volume: int | None) -> None:
+        """Let a player never be louder than that, and begin with that whenever it connects; None: as it is."""
+        self.devices.async_set_volumes(device_id, max_volume=max_volume, start_volume=start_volume)
+        client_id = self.devices.devices[device_id].client_id
+        self.bridge.tell(lambda server: server.set_limits(client_id, max_volume=max_volume, start_volume=start_volume))
+        self._show(self._snapshot)
 
     # What entities ask for
 
@@ -360,10 +368,13 @@ def _prepare(
     define: Callable[[ResonateServer], None],
     homes: Mapping[ClientId, GroupId],
     queues: Sequence[tuple[GroupId, Queue, int | None]],
+    devices: Sequence[KnownDevice],
 ) -> None:
     """Tell a server that is about to start what it is to know. On the core's loop."""
     define(server)
     server.expect(homes)
+    for device in devices:
+        server.set_limits(device.client_id, max_volume=device.max_volume, start_volume=device.start_volume)
     for group_id, queue, position_us in queues:
         server.restore(group_id, queue, position_us=position_us)
 

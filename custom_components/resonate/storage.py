@@ -12,6 +12,7 @@ from homeassistant.util.ulid import ulid_now
 from .const import DOMAIN
 from .core.server.snapshot import ClientSnapshot
 from .core.units import ClientId
+from .core.volume import MAX_VOLUME
 from .membership import KEY_MEMBERSHIPS
 from .presets import KEY_PRESETS
 from .queue_store import KEY_PLACES, KEY_QUEUES
@@ -37,6 +38,10 @@ class KnownDevice:
     product_name: str | None = None
     software_version: str | None = None
     mac_address: str | None = None
+    max_volume: int = MAX_VOLUME
+    """It is never louder, 0-100."""
+    start_volume: int | None = None
+    """What it is set to whenever it connects; None: it stays as it is."""
 
 
 class DeviceStore:
@@ -78,6 +83,12 @@ class DeviceStore:
         self._put(device)
         self._save_soon()
         return device, True
+
+    @callback
+    def async_set_volumes(self, device_id: str, *, max_volume: int, start_volume: int | None) -> None:
+        """Keep how loud a device may be, and is to be at first."""
+        self._put(replace(self._devices[device_id], max_volume=max_volume, start_volume=start_volume))
+        self._save_soon()
 
     @callback
     def async_forget(self, device_id: str) -> None:
@@ -139,6 +150,8 @@ def _parse_devices(data: Any) -> Iterable[KnownDevice]:
             client_id=ClientId(text_of(stored, "client_id")),
             name=text_of(stored, "name"),
             is_player=stored["is_player"] is True,
+            max_volume=_volume(stored.get("max_volume", MAX_VOLUME)),
+            start_volume=None if stored.get("start_volume") is None else _volume(stored["start_volume"]),
             **{key: None if stored[key] is None else text_of(stored, key) for key in _OPTIONAL_TEXTS},
         )
         for stored in data["devices"]
@@ -147,3 +160,9 @@ def _parse_devices(data: Any) -> Iterable[KnownDevice]:
 
 def _to_base64(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _volume(stored: Any) -> int:
+    if not isinstance(stored, int) or not 0 <= stored <= MAX_VOLUME:
+        raise DamagedError
+    return stored

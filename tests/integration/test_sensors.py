@@ -17,7 +17,7 @@ from custom_components.resonate.core.protocol.messages.server_state import Contr
 from custom_components.resonate.core.server.server import ResonateServer
 
 from .fake_client import FakeClient
-from .helpers import LONG, SONG, Connect, Until, act, play, start, state_of, unload
+from .helpers import LONG, SONG, Connect, Until, act, attribute_of, play, start, state_of, unload
 
 pytestmark = pytest.mark.usefixtures("songs")
 
@@ -131,6 +131,8 @@ async def test_only_what_is_for_everybody_is_enabled(
         "binary_sensor.kitchen_streaming",
         "event.kitchen_events",
         "media_player.kitchen",
+        "number.kitchen_maximum_volume",
+        "number.kitchen_volume_at_start",
         "sensor.kitchen_why_silent",
     }
     assert {entry.entity_id for entry in entries if entry.disabled_by is not None} == {
@@ -209,13 +211,46 @@ async def test_output_delay_of_those_that_can_set_it(
     await connect("bath")
     kitchen = await connect("kitchen", commands=("volume", "mute", "set_static_delay"))
     await until(lambda: value_of(hass, "number.kitchen_output_delay") == "0")
-    assert hass.states.async_entity_ids("number") == ["number.kitchen_output_delay"]
+    delays = [it for it in hass.states.async_entity_ids("number") if it.endswith("_delay")]
+    assert delays == ["number.kitchen_output_delay"]
     data = {"entity_id": "number.kitchen_output_delay", "value": 120}
     await hass.services.async_call("number", "set_value", data, blocking=True)
     await until(lambda: value_of(hass, "number.kitchen_output_delay") == "120")
     assert kitchen.delay_ms == 120
     await kitchen.close()
     await until(lambda: value_of(hass, "number.kitchen_output_delay") == "unavailable")
+
+
+# Volumes
+
+
+async def set_number(hass: HomeAssistant, entity_id: str, value: float) -> None:
+    await hass.services.async_call("number", "set_value", {"entity_id": entity_id, "value": value}, blocking=True)
+
+
+async def test_how_loud_a_player_may_be_and_is_at_first(
+    hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until
+) -> None:
+    kitchen = await connect("kitchen")
+    await until(lambda: value_of(hass, "number.kitchen_maximum_volume") == "100")
+    assert value_of(hass, "number.kitchen_volume_at_start") == "0"
+    await set_number(hass, "number.kitchen_maximum_volume", 30)
+    await until(lambda: kitchen.volume == 30)
+    await act(hass, "volume_set", kitchen, volume_level=0.8)
+    await until(lambda: attribute_of(hass, kitchen, "volume_level") == 0.3)
+    await kitchen.close()
+    await until(lambda: state_of(hass, kitchen) == "unavailable")
+    await set_number(hass, "number.kitchen_volume_at_start", 20)
+    await unload(hass, running)
+    await start(hass, running)
+    assert value_of(hass, "number.kitchen_maximum_volume") == "30"
+    kitchen.volume = 90
+    await kitchen.dial(running.runtime_data.data.port)
+    await until(lambda: kitchen.volume == 20)
+    await until(lambda: attribute_of(hass, kitchen, "volume_level") == 0.2)
+    await set_number(hass, "number.kitchen_volume_at_start", 0)
+    await act(hass, "volume_set", kitchen, volume_level=0.1)
+    await until(lambda: kitchen.volume == 10)
 
 
 # Events
