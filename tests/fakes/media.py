@@ -1,6 +1,7 @@
 """Media for tests, made by PyAV in memory, and streams that give them slowly, in pieces, or not to the end."""
 
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 import io
 from itertools import cycle
 import struct
@@ -94,6 +95,29 @@ def pictures() -> bytes:
         for _ in range(5):
             output.mux(stream.encode(_picture()))
         output.mux(stream.encode(None))
+    return file.getvalue()
+
+
+def transport_stream(samples: Samples, said: Mapping[int, bytes], *, sample_rate: int = 48_000) -> bytes:
+    """Return AAC in MPEG-TS, as HLS has it, with bytes beside it that hold from frames on."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mpegts") as container:
+        audio = container.add_stream("aac", rate=sample_rate)
+        audio.layout = "stereo"
+        beside = container.add_data_stream("timed_id3")
+        for begin in range(0, len(samples) - 1_023, 1_024):
+            for at in [at for at in said if begin <= at < begin + 1_024]:
+                packet = av.Packet(said[at])
+                packet.stream = beside
+                packet.time_base = Fraction(1, 90_000)
+                packet.pts = packet.dts = at * 90_000 // sample_rate
+                container.mux(packet)
+            frame = av.AudioFrame.from_ndarray(
+                samples[begin : begin + 1_024].T.astype(np.float32).copy(), format="fltp", layout="stereo"
+            )
+            frame.sample_rate, frame.pts = sample_rate, begin
+            container.mux(audio.encode(frame))
+        container.mux(audio.encode(None))
     return file.getvalue()
 
 

@@ -34,6 +34,7 @@ from tests.fakes.media import (
     pictures,
     quantised,
     tones,
+    transport_stream,
     with_ogg_end,
     with_titles,
 )
@@ -582,6 +583,26 @@ def tagged(passages: list[Decoded]) -> list[tuple[int, Tags]]:
             changes.append((at, passage.tags))
         at += len(passage.block)
     return changes
+
+
+def test_a_transport_stream_says_from_which_frame_on_what_it_plays() -> None:
+    said = {0: id3("One", "Band"), 48_000: b"no tag at all", 96_000: id3("Two"), 150_000: id3("Three", "Band")}
+    data = transport_stream(tones(4 * 48_000), said)
+    changes = tagged(read_all(opened(lambda: PiecewiseStream(data))))
+    silent, *spoken = changes  # what the encoder puts before the first frame
+    assert silent == (0, Tags())
+    assert [tags for _, tags in spoken] == [Tags("One", "Band"), Tags("Two"), Tags("Three", "Band")]
+    for (at, _), wanted in zip(spoken, (0, 96_000, 150_000), strict=True):
+        assert wanted <= at <= wanted + 2 * 1_024  # whole AAC frames, and what the encoder holds back
+    plain = transport_stream(tones(4 * 48_000), {})
+    assert np.array_equal(decode(lambda: PiecewiseStream(data)), decode(lambda: PiecewiseStream(plain)))
+
+
+def test_after_a_seek_a_transport_stream_says_what_comes_behind_that() -> None:
+    data = transport_stream(tones(4 * 48_000), {0: id3("One"), 96_000: id3("Two"), 150_000: id3("Three")})
+    decoder = opened(data)
+    decoder.seek(120_000)
+    assert [tags.title for _, tags in tagged(read_all(decoder))][-1] == "Three"
 
 
 @settings(max_examples=20)

@@ -18,6 +18,7 @@ from .byte_input import ByteInput
 from .covers import Covers
 from .failures import as_decode_error, as_open_error
 from .tags import Tags, read_tags
+from .timed_id3 import TimedId3
 
 _MAX_BROKEN: Final = 1_000  # packets on end that give no frame: 25 s of MP3
 
@@ -111,6 +112,7 @@ class FrameReader:
         if not any(self._seek(stamp) for stamp in stamps):
             return False
         self._packets = self._demux()
+        self._timed.forget()
         self._frames.clear()
         self._ended = False
         self._failure = None
@@ -133,6 +135,7 @@ class FrameReader:
             raise as_open_error(error, what) from error
         try:
             self._covers = Covers(container)
+            self._timed = TimedId3(container)
             self._stream = self._select_stream(container)
         except BaseException:
             container.close()
@@ -156,7 +159,7 @@ class FrameReader:
         stream = container.streams.best("audio")
         if not isinstance(stream, av.AudioStream) or stream.codec_context is None:
             raise self._no_audio()
-        wanted = {stream.index, *(cover.index for cover in self._covers.streams)}
+        wanted = {stream.index, *(other.index for other in (*self._covers.streams, *self._timed.streams))}
         for other in container.streams:
             if other.index not in wanted:
                 other.discard = Discard.all  # films: not even read, where the format allows
@@ -173,7 +176,9 @@ class FrameReader:
 
     def _demux(self, covers: Sequence[av.VideoStream] = ()) -> Iterator[av.Packet[av.AudioStream]]:
         """Return the packets from here on; those of `covers` are all taken before they are looked at as audio."""
-        return cast("Iterator[av.Packet[av.AudioStream]]", self._container.demux(self._stream, *covers))
+        return cast(
+            "Iterator[av.Packet[av.AudioStream]]", self._container.demux(self._stream, *covers, *self._timed.streams)
+        )
 
     def _decode_next(self) -> None:
         """Decode a packet, or note why there are no more."""
@@ -189,7 +194,7 @@ class FrameReader:
         except (av.FFmpegError, OSError) as error:
             self._end(as_decode_error(error, self._medium.what))
             return
-        if self._covers.take(packet):
+        if self._covers.take(packet) or self._timed.take(packet):
             return
         if packet is None:
             self._end(self._input_failure())
@@ -239,6 +244,9 @@ class FrameReader:
         for frame in frames:
             if metadata := frame.metadata:  # the comments of the next stream of a chain
                 self._tags = self._named(read_tags(metadata))
+            stamp = self._stamp(frame)
+            if stamp is not None and (timed := self._timed.due(stamp)) is not None:
+                self._tags = self._named(timed)
             if frame.samples:
                 self._frames.append(_Said(frame, self._tags))
 

@@ -16,7 +16,7 @@ _HEADER_BYTES: Final = 10
 _FOOTER_FLAG: Final = 0x10
 _UNKNOWN_FLAGS: Final = 0x0F
 _VERSIONS: Final = range(2, 5)
-_MOST_BYTES: Final = 1 << 18
+MOST_TAG_BYTES: Final = 1 << 18
 """Of a tag that is read; pictures make some larger, and those of a radio would be worth no more."""
 _SILENCE: Final = (bytes((0xFF, 0xFB, 0x90, 0x64)) + bytes(413)) * 3
 """Frames of MP3 that FFmpeg wants to see behind a tag: 44.1 kHz, 128 kbit/s."""
@@ -51,7 +51,7 @@ class Id3Scanner:
             elif len(self._kept) < tag_bytes:
                 self._wanted_bytes = tag_bytes
             else:
-                tags = _read(bytes(self._kept[:tag_bytes]))
+                tags = read_id3(bytes(self._kept[:tag_bytes]))
                 self._drop(tag_bytes)
                 if tags is not None:
                     told.append(TagsAt(self._position, tags))
@@ -84,10 +84,10 @@ def _length_of(tag: bytearray) -> int | None:
     length = _HEADER_BYTES + (_HEADER_BYTES if flags & _FOOTER_FLAG else 0)
     for septet, shift in zip(size, (21, 14, 7, 0), strict=True):
         length += septet << shift
-    return length if length <= _MOST_BYTES else None
+    return length if length <= MOST_TAG_BYTES else None
 
 
-def _read(tag: bytes) -> Tags | None:
+def read_id3(tag: bytes) -> Tags | None:
     """Return what a tag says; None when it says nothing that is shown."""
     try:
         with av.open(io.BytesIO(tag + _SILENCE), "r", format="mp3") as container:
