@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 import shutil
 import time
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 
@@ -35,9 +35,10 @@ _EXPECTED = (
 class House:
     """One Home Assistant, which may be stopped and started again."""
 
-    def __init__(self, folder: Path, background: Background) -> None:
+    def __init__(self, folder: Path, background: Background, *, with_assist: bool = False) -> None:
         """Prepare; `start` runs it."""
         self.folder = folder
+        self._with_assist = with_assist
         self.port = free_port()
         """Where players find it."""
         self.url = f"ws://127.0.0.1:{self.port}/sendspin"
@@ -120,6 +121,18 @@ class House:
         """Walk through the dialogue of options."""
         self._background.run(self._set_options(addresses, policy))
 
+    def add_group(self, name: str, entity_ids: Sequence[str]) -> str:
+        """Walk through the dialogue of a named group, and return its media player."""
+        start: Json = {"handler": [self.entry_id, "group"]}
+        typed = {"name": name, "members": list(entity_ids)}
+        self._background.run(self.host.api.flow(start, [typed], kind="subentries/flow"))
+        return self.entity(name)
+
+    def command(self, kind: str, /, **data: object) -> Any:
+        """Send a command over the WebSocket and return its result. Raises ApiError with the refusal."""
+        [result] = self._background.run(self.host.api.command({"type": kind, **data}))
+        return result
+
     def remove_integration(self) -> None:
         """Remove the integration's entry, as the button does."""
         self._background.run(self._remove_entry())
@@ -149,6 +162,15 @@ class House:
         except ApiError as err:
             raise AssertionError(f"{err}; it is {self.state(entity_id)}") from None
 
+    def wait_for_members(self, entity_id: str, *members: str) -> None:
+        """Return once these hear what an entity plays, in whatever order."""
+
+        async def look() -> bool:
+            seen = await self.host.api.state(entity_id)
+            return set(seen["attributes"].get("group_members") or ()) == set(members)
+
+        self._background.run(until(f"{entity_id} is with {members}", look, TIMEOUT_S))
+
     def devices(self) -> list[Json]:
         """Return the integration's devices."""
         [devices] = self._background.run(self.host.api.command({"type": "config/device_registry/list"}))
@@ -169,7 +191,7 @@ class House:
 
     async def _start(self) -> None:
         if self._host is None:
-            running = home_assistant.running(self.folder, port=free_port())
+            running = home_assistant.running(self.folder, port=free_port(), with_assist=self._with_assist)
             self._host = await self._stack.enter_async_context(running)
             lines = self._host.log().splitlines()  # it misses programs that it does not need
             assert complaints_in("\n".join(lines)) == []
