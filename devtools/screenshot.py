@@ -12,7 +12,7 @@ import sys
 from typing import Final
 
 from . import home_assistant, lifetime, players
-from .api import ApiError, until
+from .api import ApiError, Json, until
 from .browser import BrowserError, Page, browsing, find_chromium
 from .children import ROOT, ChildError
 from .dashboard import make_dashboard
@@ -23,8 +23,8 @@ from .house import find_players
 from .library import make_library
 
 IMAGES: Final = ROOT / "docs" / "images"
-_MEDIUM: Final = "Morning.flac"
 _VOLUMES: Final = (0.6, 0.35)
+_GROUP: Final = "Downstairs"
 _WAIT_S: Final = 30.0
 _PAINT_S: Final = 3.0
 """Fonts, icons and the card's colours come after the elements."""
@@ -56,14 +56,36 @@ async def _take(work: Path, folder: Path, chromium: str) -> None:
         rooms = await stack.enter_async_context(players.playing(url, work, wav=None))
         entity_ids = await until("the players appear", lambda: find_players(host), _WAIT_S)
         await asyncio.gather(making, *(player.settle() for player in rooms))
-        await _play(host, entity_ids)
+        await _picture_of_add_group(host, page, folder / "add-group.png")
+        group = await _add_group(host, entity_ids)
+        await _play(host, group, entity_ids)
         await _picture_of_dashboard(host, page, entity_ids, folder / "dashboard.png")
+        await _picture_of_card(host, page, entity_ids[0], folder / "player.png")
+        await _picture_of_card(host, page, group, folder / "group.png")
+        await _picture_of_browser(host, page, group, folder / "media-browser.png")
         await _picture_of_device(host, page, entity_ids[0], folder / "device.png")
 
 
-async def _play(host: HomeAssistant, entity_ids: Sequence[str]) -> None:
-    medium = {"media_content_id": f"media-source://media_source/local/{_MEDIUM}", "media_content_type": "audio/flac"}
-    await host.api.act("media_player.play_media", entity_id=list(entity_ids), media=medium)
+async def _add_group(host: HomeAssistant, entity_ids: Sequence[str]) -> str:
+    """Make a named group of all players, and return its media player."""
+    start: Json = {"handler": [await _entry_id(host), "group"]}
+    typed = {"name": _GROUP, "members": list(entity_ids)}
+    await host.api.flow(start, [typed], kind="subentries/flow")
+    return await until("the group appears", lambda: _find_group(host), _WAIT_S)
+
+
+async def _find_group(host: HomeAssistant) -> str | None:
+    return (await host.players()).get(_GROUP)
+
+
+async def _entry_id(host: HomeAssistant) -> str:
+    [[entry]] = await host.api.command({"type": "config_entries/get", "domain": DOMAIN})
+    return str(entry["entry_id"])
+
+
+async def _play(host: HomeAssistant, group: str, entity_ids: Sequence[str]) -> None:
+    folder = {"media_content_id": "media-source://media_source/local/.", "media_content_type": "directory"}
+    await host.api.act("media_player.play_media", entity_id=group, media=folder)
     for entity_id, volume in zip(entity_ids, _VOLUMES, strict=True):
         await host.api.act("media_player.volume_set", entity_id=entity_id, volume_level=volume)
     await asyncio.sleep(_PLAYED_S)
@@ -84,9 +106,33 @@ async def _picture_of_dashboard(host: HomeAssistant, page: Page, entity_ids: Seq
     await _capture(page, path)
 
 
+async def _picture_of_add_group(host: HomeAssistant, page: Page, path: Path) -> None:
+    await page.resize(900, 620)
+    await page.open(f"{host.api.url}/config/integrations/integration/{DOMAIN}")
+    await page.click("ha-button", "Add group")
+    await page.wait_for("step-flow-form")
+    await _capture(page, path)
+
+
+async def _picture_of_card(host: HomeAssistant, page: Page, entity_id: str, path: Path) -> None:
+    """Show the dialogue that opens when a player is clicked on: all that can be done with it."""
+    await page.resize(560, 720)
+    await page.open(f"{host.api.url}{await make_dashboard(host.api, [entity_id])}?more-info-entity-id={entity_id}")
+    await page.wait_for("more-info-media_player")
+    await _capture(page, path)
+
+
+async def _picture_of_browser(host: HomeAssistant, page: Page, entity_id: str, path: Path) -> None:
+    await page.resize(1000, 620)
+    await page.open(f"{host.api.url}/media-browser/{entity_id}")
+    await page.click("ha-card", "My media")
+    await page.wait_for("*", "Morning")
+    await _capture(page, path)
+
+
 async def _picture_of_device(host: HomeAssistant, page: Page, entity_id: str, path: Path) -> None:
     [entity] = await host.api.command({"type": "config/entity_registry/get", "entity_id": entity_id})
-    await page.resize(820, 600)
+    await page.resize(820, 760)
     await page.open(f"{host.api.url}/config/devices/device/{entity['device_id']}")
     await page.wait_for("ha-device-info-card")
     await _capture(page, path)
