@@ -88,6 +88,10 @@ class House:
         """Call an action and return its response, if it is one of the probe's. Raises ApiError with the refusal."""
         return self.begin(action, **data).result()
 
+    def ask(self, action: str, **data: object) -> Json:
+        """Call an action that answers, and return its answer."""
+        return self._background.run(self.host.api.ask(action, **data))
+
     def begin(self, action: str, **data: object) -> Future[Json]:
         """Call an action and let it take its time."""
         return self._background.begin(self._act(action, data))

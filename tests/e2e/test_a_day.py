@@ -110,6 +110,7 @@ def test_a_day(day: Day) -> None:
     join_a_guest(day, downstairs)
     fill_the_queue(day, downstairs)
     browse_and_search(day, downstairs)
+    keep_a_queue(day, downstairs)
     use_the_voice(day, downstairs)
     restart(day, downstairs)
     assert day.house.complaints() == []
@@ -245,6 +246,25 @@ def ids_of(items: list[dict[str, Any]]) -> list[str]:
     return [item["media_content_id"] for item in items]
 
 
+def keep_a_queue(day: Day, group: str) -> None:
+    """Look at a queue, put it in another order, keep it under a name, and let it follow somebody to another player."""
+    act, wait_for = day.house.act, day.house.wait_for
+    first, *_, last = day.house.ask("resonate.get_queue", entity_id=day.green)[day.green]["items"]
+    assert (first["title"], last["title"]) == ("Amber", "Cedar")
+    act("resonate.save_queue", entity_id=day.green, name="Sunday")
+    act("resonate.move_queue_item", entity_id=day.green, queue_ids=[last["queue_id"]], destination_position=1)
+    wait_for(day.green, "playing", media_title="Amber", queue_position=2)
+    act("resonate.play_queue_item", entity_id=day.green, queue_id=last["queue_id"])
+    wait_for(day.green, "playing", media_title="Cedar", queue_position=1)
+    act("resonate.transfer_queue", entity_id=day.green, destination=group)
+    wait_for(group, "playing", media_title="Cedar", queue_size=len(SONGS))
+    wait_for(day.green, "idle")
+    act("resonate.load_queue", entity_id=group, name="Sunday")
+    wait_for(group, "playing", media_title="Amber", queue_position=1)
+    act("media_player.media_stop", entity_id=group)
+    wait_for(group, "idle")
+
+
 def use_the_voice(day: Day, group: str) -> None:
     """Speak of a player, of a room, and of a group."""
     wait_for = day.house.wait_for
@@ -269,23 +289,28 @@ def use_the_voice(day: Day, group: str) -> None:
 
 
 def restart(day: Day, group: str) -> None:
-    """Groups and volumes are as they were: named ones, and those that were joined by hand."""
+    """What played is paused where it was, and groups and volumes are as they were."""
     house = day.house
-    house.act("media_player.media_stop", entity_id=[group, day.green])
-    house.act("media_player.join", entity_id=day.green, group_members=[day.red])
-    house.wait_for_members(day.green, day.green, day.red)
+    media = {"media_content_id": ALBUM, "media_content_type": "directory"}
+    house.act("media_player.play_media", entity_id=group, media=media)
+    house.act("media_player.media_next_track", entity_id=group)
+    house.wait_for(group, "playing", media_title="Birch")
+    house.act("media_player.media_pause", entity_id=group)
+    house.act("media_player.media_seek", entity_id=group, seek_position=30)
+    house.wait_for(group, "paused", media_position=30)
+    house.wait_for(day.green, "paused", media_title="Birch")
     volumes = [house.state(entity_id)["attributes"]["volume_level"] for entity_id in day.all]
+    assert house.complaints() == []
     assert house.stop()[0] == 0
 
     house.start()
-    assert [house.entity(name) for name in SPEAKERS] == day.all
-    for entity_id in (day.green, day.red):
-        house.wait_for_members(entity_id, day.green, day.red)
-    house.wait_for_members(day.blue, day.blue)
+    assert [house.entity(name) for name in (*SPEAKERS, "Downstairs")] == [*day.all, group]
     for entity_id, volume in zip(day.all, volumes, strict=True):
         house.wait_for(entity_id, volume_level=volume)
-    assert house.entity("Downstairs") == group
-    house.play(group, "Dusk.wav")
     for entity_id in (group, day.blue, day.red):
-        house.wait_for(entity_id, "playing", media_title="Dusk")
-    house.wait_for(day.green, "idle")
+        house.wait_for_members(entity_id, day.blue, day.red)
+        house.wait_for(entity_id, "paused", media_title="Birch", media_position=30, queue_position=2)
+    house.wait_for_members(day.green, day.green)
+    house.wait_for(day.green, "paused", media_title="Birch", queue_size=len(SONGS))
+    house.act("media_player.media_play", entity_id=day.red)
+    house.wait_for(group, "playing", media_title="Birch")
