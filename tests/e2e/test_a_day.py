@@ -111,6 +111,7 @@ def test_a_day(day: Day) -> None:
     fill_the_queue(day, downstairs)
     browse_and_search(day, downstairs)
     keep_a_queue(day, downstairs)
+    automate(day, downstairs)
     use_the_voice(day, downstairs)
     restart(day, downstairs)
     assert day.house.complaints() == []
@@ -261,8 +262,26 @@ def keep_a_queue(day: Day, group: str) -> None:
     wait_for(day.green, "idle")
     act("resonate.load_queue", entity_id=group, name="Sunday")
     wait_for(group, "playing", media_title="Amber", queue_position=1)
-    act("media_player.media_stop", entity_id=group)
-    wait_for(group, "idle")
+
+
+def automate(day: Day, group: str) -> None:
+    """A script waits for the next song, and turns down a player that is in a group when it comes."""
+    turn_down = [
+        {
+            "wait_for_trigger": [{"trigger": "resonate.track_changed", "target": {"entity_id": day.red}}],
+            "timeout": 15,
+            "continue_on_timeout": False,
+        },
+        {"condition": "resonate.is_grouped", "target": {"entity_id": day.blue}},
+        {"action": "media_player.volume_set", "target": {"entity_id": day.blue}, "data": {"volume_level": 0.25}},
+    ]
+    skip = {"action": "media_player.media_next_track", "target": {"entity_id": group}}
+    day.house.command("execute_script", sequence=[{"parallel": [{"sequence": turn_down}, skip]}])
+    day.house.wait_for(group, "playing", media_title="Birch")
+    day.house.wait_for(day.blue, volume_level=0.25)
+    day.house.act("media_player.media_stop", entity_id=group)
+    day.house.wait_for(group, "idle")
+    day.house.wait_for("sensor.blue_speaker_why_silent", "ready")
 
 
 def use_the_voice(day: Day, group: str) -> None:
