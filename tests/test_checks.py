@@ -15,6 +15,7 @@ from tests.checks.texts import (
     icon_problems,
     parity_problems,
     translation_problems,
+    untranslated,
 )
 
 COMPONENTS = Path(homeassistant.components.__path__[0])
@@ -191,6 +192,13 @@ def test_languages_that_differ() -> None:
     assert parity_problems(TEXTS, more) == ["config.abort.gone is not in the reference"]
     other = _changed(TEXTS, "config.error.port_in_use", "{prot} ist belegt")
     assert parity_problems(TEXTS, other) == ["config.error.port_in_use: other placeholders"]
+
+
+def test_languages_that_do_not_differ() -> None:
+    english = {"config": {"abort": {"gone": "It is gone"}, "step": {"user": {"data": {"port": "Port"}}}}}
+    assert untranslated(english, english) == ["config.abort.gone"]
+    assert untranslated(english, _changed(english, "config.abort.gone", "Es ist weg")) == []
+    assert untranslated(english, {}) == []
 
 
 @pytest.mark.parametrize(

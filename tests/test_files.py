@@ -27,12 +27,13 @@ from tests.checks.texts import (
     icon_problems,
     parity_problems,
     translation_problems,
+    untranslated,
 )
 
 ROOT = Path(__file__).parents[1]
 INTEGRATION = ROOT / "custom_components" / "resonate"
 COMPONENTS = Path(homeassistant.components.__path__[0])
-LANGUAGES = tuple(sorted(path.stem for path in (INTEGRATION / "translations").iterdir()))
+LANGUAGES = ("de", "en", "es", "fr", "nl")
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -91,13 +92,18 @@ def test_translations(language: str) -> None:
     assert translation_problems(_texts(language)) == []
 
 
-def _parity_problems(language: str) -> list[str]:
-    return parity_problems(_texts("en"), _texts(language))
+def test_every_language_is_there_and_checked() -> None:
+    assert {path.name for path in (INTEGRATION / "translations").iterdir()} == {f"{name}.json" for name in LANGUAGES}
 
 
-def test_languages_say_the_same() -> None:
-    assert {"de", "en"} <= set(LANGUAGES)
-    assert {language: problems for language in LANGUAGES if (problems := _parity_problems(language))} == {}
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_languages_say_the_same(language: str) -> None:
+    assert parity_problems(_texts("en"), _texts(language)) == []
+
+
+@pytest.mark.parametrize("language", [language for language in LANGUAGES if language != "en"])
+def test_nothing_is_left_in_english(language: str) -> None:
+    assert untranslated(_texts("en"), _texts(language)) == []
 
 
 def test_actions_are_described_and_have_icons() -> None:

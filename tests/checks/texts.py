@@ -115,6 +115,15 @@ def parity_problems(reference: Tree, other: Tree) -> list[str]:
     return problems
 
 
+def untranslated(reference: Tree, other: Tree) -> list[str]:
+    """Return where another language has the very words of the reference.
+
+    One or two words may be the same in both (Port, Format, Option A); three are not.
+    """
+    ours, theirs = dict(leaves(reference)), dict(leaves(other))
+    return [".".join(path) for path, text in ours.items() if theirs.get(path) == text and len(text.split()) > 2]
+
+
 def action_problems(actions: Tree, texts: Tree, icons: Tree) -> list[str]:
     """Say where services.yaml, its names and descriptions, and its icons do not agree."""
     translated: Tree = texts.get("services", {})

@@ -93,8 +93,12 @@ async def test_a_group_cannot_be_a_member_of_another(
     assert selector.config["exclude_entities"] == [group_entity(hass, group_id)]
 
 
-@pytest.mark.parametrize("language", ["en", "de"])
-async def test_every_text_of_the_dialogues(hass: HomeAssistant, running: MockConfigEntry, language: str) -> None:
+@pytest.mark.parametrize(
+    ("language", "word"), [("de", "Gruppe"), ("en", "Group"), ("es", "Grupo"), ("fr", "Groupe"), ("nl", "Groep")]
+)
+async def test_every_text_of_the_dialogues(
+    hass: HomeAssistant, running: MockConfigEntry, language: str, word: str
+) -> None:
     texts = await async_get_translations(hass, language, "config_subentries", [DOMAIN])
     prefix = f"component.{DOMAIN}.config_subentries.group"
     for key in (
@@ -107,7 +111,7 @@ async def test_every_text_of_the_dialogues(hass: HomeAssistant, running: MockCon
         "step.reconfigure.data.name",
     ):
         assert texts[f"{prefix}.{key}"]
-    assert texts[f"{prefix}.entry_type"] == {"en": "Group", "de": "Gruppe"}[language]
+    assert texts[f"{prefix}.entry_type"] == word
 
 
 async def test_renaming_players_and_groups_does_no_harm(
