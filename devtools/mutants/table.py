@@ -98,8 +98,8 @@ MUTANTS: Final = (
     _fault(
         "lead without the output delay",
         "server/client.py",
-        "lead_us=(wait_ms + state.output_delay_ms) * US_PER_MS",
-        "lead_us=wait_ms * US_PER_MS",
+        "return max(state.min_buffer_ms, state.required_lead_time_ms, _LEAST_WAIT_MS) + state.output_delay_ms",
+        "return max(state.min_buffer_ms, state.required_lead_time_ms, _LEAST_WAIT_MS)",
         "server/test_group.py::test_lead_and_delay_come_from_what_the_player_says",
     ),
     _fault(
@@ -337,7 +337,7 @@ MUTANTS: Final = (
     _fault(
         "roles spelled as the first clients do not",
         "protocol/messages/stream.py",
-        'serialise("stream/clear", {"server_transmitted": transmitted})',
+        'serialise("stream/clear", {"server_transmitted": transmitted} | _roles(roles))',
         'serialise("stream/clear", {"server_transmitted": transmitted, "roles": ["player"]})',
         "protocol/test_server_messages.py::test_clear_and_end_name_no_roles",
     ),
@@ -418,5 +418,48 @@ MUTANTS: Final = (
         "            self._timer.cancel()\n",
         "",
         "server/test_schedule.py::test_what_is_asked_for_before_counts_instead",
+    ),
+    # The queue
+    _fault(
+        "a round begins with what ended the one before",
+        "queue.py",
+        "if entries[0].entry_id == avoid and len(entries) > 1:",
+        "if False:",
+        "test_queue.py::test_shuffled_endlessly_no_round_begins_with_what_ended_the_one_before",
+    ),
+    _fault(
+        "what is added next is last once it is in order again",
+        "queue.py",
+        "place = len(unshuffled) if is_last else 0 if before is None else unshuffled.index(before) + 1",
+        "place = len(unshuffled)",
+        "test_queue.py::test_what_is_next_comes_behind_what_is_heard_and_stays_there_when_it_is_in_order_again",
+    ),
+    _fault(
+        "what is taken out is heard all the same",
+        "server/playback.py",
+        "        if behind and base.track_id is not None:\n",
+        "        if False:\n",
+        "server/test_queueing.py::test_what_is_taken_out_is_not_heard",
+    ),
+    _fault(
+        "what was on the wire when it was taken out is heard to its end",
+        "server/program.py",
+        "        if item.entry_id not in self.queue:\n            return False\n",
+        "        if item.entry_id not in self.queue:\n            return True\n",
+        "server/test_queueing.py::test_what_was_on_the_wire_when_it_was_taken_out_is_left_as_it_starts",
+    ),
+    _fault(
+        "what is added while another queue is being opened is lost",
+        "server/program.py",
+        "        self._coming = changed\n",
+        "",
+        "server/test_queueing.py::test_what_is_added_while_another_queue_is_being_opened_is_not_lost",
+    ),
+    _fault(
+        "a restored queue plays by itself",
+        "server/group.py",
+        "            self._set_state(PlaybackState.PAUSED)\n        self._changed()\n",
+        "            self._set_state(PlaybackState.PLAYING)\n        self._changed()\n",
+        "server/test_queueing.py::test_a_restored_queue_is_paused_where_it_was",
     ),
 )
