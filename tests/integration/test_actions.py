@@ -225,8 +225,8 @@ async def test_a_sleep_timer_makes_it_quieter_and_pauses_and_puts_the_volume_bac
     await act(hass, "volume_set", kitchen, volume_level=0.6)
     await until(lambda: state_of(hass, kitchen) == "playing" and attribute_of(hass, kitchen, "volume_level") == 0.6)
     await call(hass, "set_sleep_timer", kitchen, duration={"hours": 1})
-    await call(hass, "set_sleep_timer", kitchen, duration={"milliseconds": 400}, fade={"milliseconds": 200})
-    await until(lambda: attribute_of(hass, kitchen, "volume_level") == 0)
+    await call(hass, "set_sleep_timer", kitchen, duration=2, fade=2)
+    await until(lambda: attribute_of(hass, kitchen, "volume_level") == 0.3)
     await until(lambda: state_of(hass, kitchen) == "paused")
     await until(lambda: attribute_of(hass, kitchen, "volume_level") == 0.6)
 
