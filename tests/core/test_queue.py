@@ -1,6 +1,7 @@
 """Queues as plain data: any order of changes, against lists."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -211,6 +212,24 @@ def test_without_what_is_heard_it_is_at_what_comes_behind(removed: str, left: st
 def test_moving(index: int, order: str) -> None:
     queue = filled("a", "b", "c", "d")
     assert names(queue.move([id_of(queue, "c")], index)) == list(order)
+
+
+def test_moving_many_looks_at_each_once() -> None:
+    looks = 0
+
+    class Id(int):
+        def __eq__(self, other: object) -> bool:
+            nonlocal looks
+            looks += 1
+            return int(self) == other
+
+        __hash__ = int.__hash__
+
+    queue = filled(*"abcdefghij")
+    counting = replace(queue, entries=tuple(replace(it, entry_id=EntryId(Id(it.entry_id))) for it in queue.entries))
+    moved = counting.move([EntryId(number) for number in range(10, 0, -1)], 0)
+    assert names(moved) == list("jihgfedcba")
+    assert looks <= 4 * len(queue.entries)
 
 
 @pytest.mark.parametrize(

@@ -193,8 +193,11 @@ class Queue:
 
     def move(self, entry_ids: Sequence[EntryId], index: int) -> Queue:
         """Return it with entries in another place, in this order, as counted without them. Raises UnknownEntryError."""
-        moved = tuple(self.entries[self.index(entry_id)] for entry_id in dict.fromkeys(entry_ids))
         gone = frozenset(entry_ids)
+        found = {entry.entry_id: entry for entry in self.entries if entry.entry_id in gone}
+        if missing := gone - found.keys():
+            raise UnknownEntryError(f"no entry {min(missing)}")
+        moved = tuple(found[entry_id] for entry_id in dict.fromkeys(entry_ids))
         others = tuple(entry for entry in self.entries if entry.entry_id not in gone)
         index = min(max(index, 0), len(others))
         return replace(self, entries=(*others[:index], *moved, *others[index:]))
