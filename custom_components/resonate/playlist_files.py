@@ -100,14 +100,19 @@ def _read_entries(hass: HomeAssistant, order: MediaOrder, text: _Text) -> MediaO
         if (media_id := locate(entry.location)) is None or media_id == order.media_id:
             _LOGGER.debug("Left out of %s: %s", order.media_id, entry.location)
         else:
-            orders.append(_order_of(entry, media_id, order, place))
+            orders.append(_order_of(entry, media_id, order, _find_picture(entry, place, locate)))
     return orders
 
 
-def _order_of(entry: PlaylistEntry, media_id: str, order: MediaOrder, place: Path | URL) -> MediaOrder:
-    artwork = None
+def _find_picture(entry: PlaylistEntry, place: Path | URL, locate: Locate) -> str | None:
+    """Return the address of an entry's picture: a list may name none that it may not name as a medium."""
+    url = None
     if entry.artwork_url is not None:
-        artwork = _join(None if isinstance(place, Path) else place, entry.artwork_url)
+        url = _join(None if isinstance(place, Path) else place, entry.artwork_url)
+    return None if url is None else locate(str(url))
+
+
+def _order_of(entry: PlaylistEntry, media_id: str, order: MediaOrder, artwork_url: str | None) -> MediaOrder:
     return MediaOrder(
         media_id=media_id,
         media_type=MediaType.MUSIC,
@@ -116,7 +121,7 @@ def _order_of(entry: PlaylistEntry, media_id: str, order: MediaOrder, place: Pat
         artist=entry.artist,
         album=entry.album,
         duration_us=entry.duration_us,
-        artwork_url=None if artwork is None else str(artwork),
+        artwork_url=artwork_url,
     )
 
 

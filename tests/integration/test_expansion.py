@@ -227,6 +227,15 @@ async def test_a_playlist_on_a_server(hass: HomeAssistant, expand: Expand, media
     assert orders[0].artwork_url == f"{address}/a/cover.png"
 
 
+async def test_a_playlist_on_a_server_names_no_picture_of_ours(
+    hass: HomeAssistant, expand: Expand, serve: Serve
+) -> None:
+    await hass.config.async_update(internal_url="http://192.0.2.7:8123")
+    text = "#EXTIMG:http://192.0.2.7:8123/api/camera_proxy/camera.door\na.mp3"  # it would be fetched with our rights
+    address = await serve_texts(serve, {"/list.m3u": text})
+    assert [order.artwork_url for order in await expand(f"{address}/list.m3u")] == [None]
+
+
 async def test_our_own_server_may_name_what_is_on_it(hass: HomeAssistant, expand: Expand, serve: Serve) -> None:
     address = await serve_texts(serve, {"/local/list.m3u": "song.mp3"})
     await hass.config.async_update(internal_url=address)
