@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from homeassistant.components.media_player import MediaType
+
 from .core.queue import Queue, QueueEntry, Repeat
 from .core.server.snapshot import GroupSnapshot, PlaybackState
 from .core.units import EntryId, GroupId, ServerTimeUs
@@ -108,9 +110,9 @@ def _order_to_json(order: MediaOrder) -> dict[str, Any]:
     known = {"duration_us": order.duration_us} | {key: getattr(order, key) for key in _OPTIONAL_TEXTS}
     return {
         "media_id": order.media_id,
-        "media_type": order.media_type,
+        "media_type": order.media_type or MediaType.MUSIC,
         "entity_id": order.entity_id,
-        **{key: value for key, value in known.items() if value is not None},
+        **{key: value for key, value in known.items() if value},  # an empty text says nothing, and is none to be read
     }
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
@@ -13,6 +15,7 @@ from custom_components.resonate.queue_store import KEY_PLACES, KEY_QUEUES, SAVE_
 
 from .fake_client import FakeClient
 from .helpers import LONG, SONG, Connect, Until, act, attribute_of, play, start, state_of, unload
+from .media_shelf import Shelf, folder, medium, put_up
 from .named import add_group, group_entity, play_on
 from .test_memberships import restart
 
@@ -125,6 +128,23 @@ async def test_speech_does_not_come_back(
     await unload(hass, running)
     (queue,) = hass_storage[KEY_QUEUES]["data"]["queues"]
     assert [entry["media_id"] for entry in queue["entries"]] == [LONG, LONG]
+
+
+async def test_nothing_that_can_be_played_makes_a_store_that_cannot_be_read(
+    hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until
+) -> None:
+    await async_setup_component(hass, "media_source", {})
+    untitled = medium("untitled")
+    untitled.title = ""
+    shelf = Shelf("shelf", {"": [folder("album", "shelf")], "album": [untitled]})
+    shelf.urls["untitled"] = ("http://192.0.2.1/a.mp3", "audio/mpeg")
+    put_up(hass, shelf)
+    kitchen = await connect("kitchen")
+    await play(hass, LONG, kitchen, enqueue="add", media_content_type="")
+    await play(hass, "media-source://shelf/album", kitchen, enqueue="add", media_content_type="album")
+    await restart(hass, running, until, kitchen)
+    await until(lambda: place(hass, kitchen)[1] == 2)
+    assert not ir.async_get(hass).issues
 
 
 async def test_what_was_played_before_it_came_back_stays(
