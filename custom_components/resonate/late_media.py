@@ -1,6 +1,5 @@
 """Media that are found when their turn comes: addresses that a media source gives expire."""
 
-import asyncio
 from collections.abc import Coroutine
 from concurrent.futures import CancelledError
 from functools import partial
@@ -61,7 +60,7 @@ class LateMedia:
         async def find() -> PictureLocation | None:
             return locate_artwork(self._hass, self._opener, url)
 
-        location = _wait(self._hass, find())
+        location = _wait(self._opener, find())
         if not callable(location):
             raise MediaOpenError("a picture that is nowhere")
         return location()
@@ -83,16 +82,21 @@ class _Search:
         found, self._found = self._found, None  # good for once: it may have expired by the next time
         if found is not None:
             return found
-        return _wait(self._hass, async_make_request(self._hass, self._opener, self._order))
+        return _wait(self._opener, async_make_request(self._hass, self._opener, self._order))
 
 
-def _wait[T](hass: HomeAssistant, search: Coroutine[object, object, T]) -> T:
-    """Return what is found on Home Assistant's loop. Raises MediaOpenError. Blocking; not on a loop."""
-    searching = asyncio.run_coroutine_threadsafe(search, hass.loop)
+def _wait[T](opener: StreamOpener, search: Coroutine[object, object, T]) -> T:
+    """Return what is found on Home Assistant's loop, or raise MediaOpenError, at the latest when `opener` is closed.
+
+    Blocking; not on a loop.
+    """
+    searching = opener.start(search)
     try:
         return searching.result(FIND_TIMEOUT_S)
     except TimeoutError:
         searching.cancel()
         raise MediaOpenError(f"it was not found within {FIND_TIMEOUT_S:.0f} s") from None
-    except (HomeAssistantError, CancelledError) as error:
+    except CancelledError as error:
+        raise MediaOpenError("the server has stopped") from error
+    except HomeAssistantError as error:
         raise MediaOpenError(str(error)) from error

@@ -1,7 +1,9 @@
 """What a person does with a queue."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from homeassistant.components.media_player import MediaPlayerEntityFeature as Feature
 from homeassistant.core import Context, HomeAssistant
@@ -9,8 +11,22 @@ from homeassistant.exceptions import HomeAssistantError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.resonate import late_media
+
 from .fake_client import FakeClient
-from .helpers import LONG, SONG, Connect, Until, act, attribute_of, entity_of, play, state_of
+from .helpers import (
+    LONG,
+    SONG,
+    Connect,
+    Until,
+    act,
+    attribute_of,
+    entity_of,
+    our_threads,
+    play,
+    state_of,
+    unload,
+)
 from .media_files import write_wav
 
 SHORT = "media-source://media_source/local/short.wav"
@@ -145,6 +161,32 @@ async def test_an_action_on_two_members_of_a_group_is_done_once(
             context=context,
         )
     assert place(hass, bath) == (None, 1)
+
+
+async def test_an_end_while_a_medium_is_being_looked_for_waits_for_nothing(
+    hass: HomeAssistant,
+    running: MockConfigEntry,
+    connect: Connect,
+    media_dir: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    kitchen = await connect("kitchen")
+    (media_dir / "list.m3u").write_text("long.wav\nother.wav")
+    await play(hass, "media-source://media_source/local/list.m3u", kitchen)
+    begun, never = asyncio.Event(), asyncio.Event()
+
+    async def look(*_: object) -> None:
+        begun.set()
+        await never.wait()
+
+    with patch.object(late_media, "async_make_request", look):
+        skipping = hass.async_create_task(act(hass, "media_next_track", kitchen))
+        await begun.wait()
+        await unload(hass, running)
+        with pytest.raises(HomeAssistantError):
+            await skipping
+    assert "has not stopped" not in caplog.text
+    assert our_threads() == []
 
 
 async def test_what_is_missing_is_passed_over_and_a_folder_is_a_queue(
