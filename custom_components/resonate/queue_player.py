@@ -40,9 +40,13 @@ class QueuePlayer(MediaPlayerEntity):
     async def async_enqueue(self, order: MediaOrder, enqueue: MediaPlayerEnqueue | None) -> None:
         """Play an order, or put it into the queue; return when it is open, or in the queue."""
         if enqueue in (MediaPlayerEnqueue.ADD, MediaPlayerEnqueue.NEXT):
-            requests = await self.coordinator.late_media.async_requests(order)
             is_next = enqueue is MediaPlayerEnqueue.NEXT
-            await self.async_change(("enqueue", order.media_id), lambda queue: queue.add(requests, is_next=is_next))
+
+            async def add() -> None:  # found once too: each member might take another time for that
+                requests = await self.coordinator.late_media.async_requests(order)
+                await self._async_change(lambda queue: queue.add(requests, is_next=is_next))
+
+            await self.async_once(("enqueue", order.media_id), add)
             return
         await self.coordinator.async_play(
             self.target, order, self._action, keeps_queue=enqueue is MediaPlayerEnqueue.PLAY
@@ -80,11 +84,10 @@ class QueuePlayer(MediaPlayerEntity):
 
     async def async_change(self, what: Hashable, change: Callable[[QueueControls], Awaitable[None] | None]) -> None:
         """Have the queue changed on the core's loop. Raises ResonateError."""
+        await self.async_once(what, lambda: self._async_change(change))
 
-        async def do() -> None:
-            await self.coordinator.bridge.async_ask(lambda server: _change(server.queue(self.target), change))
-
-        await self.async_once(what, do)
+    async def _async_change(self, change: Callable[[QueueControls], Awaitable[None] | None]) -> None:
+        await self.coordinator.bridge.async_ask(lambda server: _change(server.queue(self.target), change))
 
     async def async_once(self, what: Hashable, do: Callable[[], Awaitable[None]]) -> None:
         """Do something that an action asks of a group, once, however many of its members that reaches."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from aiohttp import web
 from homeassistant.components.media_player import MediaPlayerEntityFeature as Feature
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
@@ -18,6 +19,7 @@ from .helpers import (
     LONG,
     SONG,
     Connect,
+    Serve,
     Until,
     act,
     attribute_of,
@@ -161,6 +163,23 @@ async def test_an_action_on_two_members_of_a_group_is_done_once(
             context=context,
         )
     assert place(hass, bath) == (None, 1)
+
+
+async def test_what_two_members_are_to_add_is_looked_for_once(
+    hass: HomeAssistant, running: MockConfigEntry, connect: Connect, serve: Serve
+) -> None:
+    requests = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        requests.append(request.path)
+        return web.Response(text="a.mp3\nb.mp3")
+
+    address = await serve(answer)
+    kitchen, bath = await connect("kitchen"), await connect("bath")
+    await act(hass, "join", kitchen, group_members=[entity_of(hass, bath)])
+    await play(hass, f"{address}/list.m3u", kitchen, bath, enqueue="add")
+    assert place(hass, bath) == (None, 2)
+    assert requests == ["/list.m3u"]  # the second answer may be late, and what is in it would be added once more
 
 
 async def test_an_end_while_a_medium_is_being_looked_for_waits_for_nothing(
