@@ -4,6 +4,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
@@ -13,7 +14,8 @@ from .bridge import Bridge
 from .const import DOMAIN
 from .core.errors import ResonateError
 from .core.queue import Queue
-from .core.server.snapshot import PlaybackState
+from .core.server.server import ResonateServer
+from .core.server.snapshot import GroupSnapshot, PlaybackState
 from .core.units import GroupId
 from .gathering import Spawn
 from .late_media import LateMedia
@@ -55,6 +57,7 @@ class QueueStore:
         self._groups: Groups = {}
         self._written: object = None
         self._cancel: CALLBACK_TYPE | None = None
+        self._is_closed = False
 
     async def async_load(self, known: Collection[GroupId]) -> None:
         """Read what was stored for these groups; a damaged store is set aside, and there are no queues then."""
@@ -85,6 +88,7 @@ class QueueStore:
 
     async def async_close(self) -> None:
         """Write what has not been written; what becomes of the groups from here on is no news."""
+        self._is_closed = True
         if self._cancel is not None:
             self._cancel()
             self._cancel = None
@@ -93,15 +97,18 @@ class QueueStore:
     async def _async_save_later(self, _: datetime) -> None:
         self._cancel = None
         await self._async_save()
-        self.async_update(self._groups)
+        if not self._is_closed:
+            self.async_update(self._groups)
 
     async def _async_give_back(self, group_id: GroupId) -> None:
         stored = self._waiting[group_id]
         queue = await self._async_build(stored)
         with suppress(ResonateError):  # it is gone again, or everything ends
-            await self._bridge.async_call(
-                lambda server: server.restore(group_id, queue, position_us=stored.place.position_us)
+            given = await self._bridge.async_call(
+                partial(_restore, group_id=group_id, queue=queue, position_us=stored.place.position_us)
             )
+            # At once: should all end before the next picture, it would be written nowhere.
+            self._groups = {**self._groups, group_id: given}
             del self._waiting[group_id]
         self._returning.discard(group_id)
 
@@ -115,6 +122,11 @@ class QueueStore:
             self._written = marks
             await self._queues.async_save(await self._hass.async_add_executor_job(queues_to_json, groups, waiting))
         await self._places.async_save(places_to_json(groups, waiting, self._bridge.clock.now()))
+
+
+def _restore(server: ResonateServer, *, group_id: GroupId, queue: Queue, position_us: int | None) -> GroupSnapshot:
+    server.restore(group_id, queue, position_us=position_us)
+    return server.snapshot.groups[group_id]
 
 
 def _marks(groups: Groups) -> object:

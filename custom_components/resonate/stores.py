@@ -46,7 +46,7 @@ async def async_read[T](hass: HomeAssistant, store: Store[dict[str, Any]], parse
     """
     try:
         data = await store.async_load()
-        return None if data is None else parse(data)
+        return None if data is None else await hass.async_add_executor_job(parse, data)
     except DamagedError, KeyError, TypeError, AttributeError:
         set_aside = await hass.async_add_executor_job(_set_aside, Path(store.path), dt_util.utcnow())
     _LOGGER.error("The store %s is damaged; it was kept as %s", store.key, set_aside)

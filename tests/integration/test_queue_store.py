@@ -1,8 +1,13 @@
 """Queues come back after a restart: the same entries, the same place, paused."""
 
+import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+import threading
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
@@ -11,7 +16,15 @@ from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
-from custom_components.resonate.queue_store import KEY_PLACES, KEY_QUEUES, SAVE_DELAY_S
+from custom_components.resonate import queue_store
+from custom_components.resonate.byte_streams import StreamOpener
+from custom_components.resonate.core.queue import Queue
+from custom_components.resonate.core.server.clock import MonotonicClock
+from custom_components.resonate.core.server.snapshot import GroupSnapshot, PlaybackState, ServerSnapshot
+from custom_components.resonate.core.units import GroupId
+from custom_components.resonate.late_media import LateMedia
+from custom_components.resonate.queue_records import parse_queues
+from custom_components.resonate.queue_store import KEY_PLACES, KEY_QUEUES, SAVE_DELAY_S, QueueStore
 
 from .fake_client import FakeClient
 from .helpers import LONG, SONG, Connect, Until, act, attribute_of, play, start, state_of, unload
@@ -115,6 +128,72 @@ async def test_it_is_written_while_it_plays(
     (later,) = hass_storage[KEY_PLACES]["data"]["places"]
     assert later["position_us"] > written["position_us"]
     assert "mark" in hass_storage[KEY_QUEUES]["data"]
+
+
+async def test_what_is_being_written_at_the_end_is_the_last_that_is_written(
+    hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until, hass_storage: dict[str, Any]
+) -> None:
+    kitchen = await connect("kitchen")
+    await play(hass, LONG, kitchen)
+    await until(lambda: state_of(hass, kitchen) == "playing")
+    begun, go_on = asyncio.Event(), threading.Event()
+    close = QueueStore.async_close
+
+    def write(*_: object) -> dict[str, Any]:
+        hass.loop.call_soon_threadsafe(begun.set)
+        go_on.wait(10)
+        return {"queues": []}
+
+    async def close_meanwhile(store: QueueStore) -> None:
+        await close(store)
+        go_on.set()
+
+    with patch.object(queue_store, "queues_to_json", write), patch.object(QueueStore, "async_close", close_meanwhile):
+        async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=SAVE_DELAY_S + 1))
+        await begun.wait()
+        await unload(hass, running)
+    hass_storage[KEY_PLACES]["data"]["mark"] = "not written again"
+    await pass_time(hass, 2 * SAVE_DELAY_S + 2)
+    assert "mark" in hass_storage[KEY_PLACES]["data"]
+
+
+async def test_what_was_given_back_a_moment_before_the_end_is_not_lost(
+    hass: HomeAssistant, hass_storage: dict[str, Any]
+) -> None:
+    group_id = GroupId("kitchen")
+    there = GroupSnapshot(group_id=group_id, name="Kitchen", members=(), state=PlaybackState.IDLE)
+    queue = {
+        "group_id": group_id,
+        "entries": [{"id": 1, "media_id": LONG, "media_type": "music", "entity_id": "media_player.kitchen"}],
+        "repeat": "off",
+        "unshuffled": None,
+        "seed": 0,
+    }
+    hass_storage[KEY_QUEUES] = {"version": 1, "minor_version": 1, "key": KEY_QUEUES, "data": {"queues": [queue]}}
+    server: Any = SimpleNamespace(snapshot=ServerSnapshot(groups={group_id: there}))
+
+    def restore(group_id: GroupId, queue: Queue, *, position_us: int | None) -> None:
+        server.snapshot = ServerSnapshot(groups={group_id: replace(there, queue=queue)})
+
+    async def call(ask: Any) -> Any:
+        return ask(server)
+
+    def parse(data: Any) -> Any:  # ten thousand entries take longer than Home Assistant's loop may be held up
+        assert threading.current_thread() is not threading.main_thread()
+        return parse_queues(data)
+
+    server.restore = restore
+    bridge: Any = SimpleNamespace(async_call=call, clock=MonotonicClock())
+    late_media = LateMedia(hass, StreamOpener(hass))
+    store = QueueStore(hass, late_media, bridge=bridge, spawn=hass.async_create_task)
+    with patch.object(queue_store, "parse_queues", parse):
+        await store.async_load({group_id})
+    store.async_update({group_id: there})
+    await hass.async_block_till_done()
+    hass_storage.clear()
+    await store.async_close()  # and the next picture has not come
+    (written,) = hass_storage[KEY_QUEUES]["data"]["queues"]
+    assert [entry["media_id"] for entry in written["entries"]] == [LONG]
 
 
 async def test_speech_does_not_come_back(
