@@ -145,6 +145,7 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
             queues, self._queues = self._queues, None
             if queues is not None:
                 await queues.async_close()
+            await self.sleep_timers.async_close()
             await self.bridge.async_stop()
             await self.devices.async_flush()
             await self._memberships.async_flush()

@@ -28,6 +28,8 @@ class SleepTimers:
         self._spawn = spawn
         self._timers: dict[GroupId, asyncio.Event] = {}
         """Set to end one early."""
+        self._before: dict[GroupId, Mapping[ClientId, int]] = {}
+        """The volumes of those that are being made quieter, as they were."""
 
     async def async_set(self, target: ClientId | GroupId, duration_s: float, *, fade_s: float) -> None:
         """Pause a group after a time, and make it quieter at the end of that. Raises UnknownTargetError."""
@@ -41,6 +43,13 @@ class SleepTimers:
         with suppress(ResonateError):
             self._end(await self._async_group_of(target))
 
+    async def async_close(self) -> None:
+        """End all timers, and put the volumes back: nobody would do it later."""
+        for group_id in tuple(self._timers):
+            self._end(group_id)
+        for volumes in tuple(self._before.values()):
+            await self._async_set_volumes(volumes)
+
     def _end(self, group_id: GroupId) -> None:
         if (timer := self._timers.pop(group_id, None)) is not None:
             timer.set()
@@ -53,13 +62,17 @@ class SleepTimers:
         try:
             if await _passes(duration_s - fade_s, ended):
                 volumes = await self._bridge.async_call(lambda server: _volumes(server, group_id))
+                self._before[group_id] = volumes
                 if await self._async_fade(volumes, fade_s, ended):
                     await self._bridge.async_ask(lambda server: server.pause(group_id))
+                    await _passes(STEP_S, ended)  # until no player plays what it holds: not even its last would be loud
         except ResonateError as error:
             _LOGGER.debug("A sleep timer ended by itself: %s", error)
         finally:
             if self._timers.get(group_id) is ended:
                 del self._timers[group_id]
+            if self._before.get(group_id) is volumes:
+                del self._before[group_id]
             await self._async_set_volumes(volumes)
 
     async def _async_fade(self, volumes: Mapping[ClientId, int], fade_s: float, ended: asyncio.Event) -> bool:

@@ -229,6 +229,8 @@ async def test_a_sleep_timer_makes_it_quieter_and_pauses_and_puts_the_volume_bac
     await until(lambda: attribute_of(hass, kitchen, "volume_level") == 0.3)
     await until(lambda: state_of(hass, kitchen) == "paused")
     await until(lambda: attribute_of(hass, kitchen, "volume_level") == 0.6)
+    kinds = [kind for kind, _ in kitchen.heard if kind in ("stream/end", "server/command")]
+    assert kinds[-2:] == ["stream/end", "server/command"]  # nothing is heard when it is loud again
 
 
 async def test_a_sleep_timer_that_is_cleared_leaves_all_as_it_was(
@@ -246,6 +248,19 @@ async def test_a_sleep_timer_that_is_cleared_leaves_all_as_it_was(
     await call(hass, "clear_sleep_timer", kitchen)
     await call(hass, "set_sleep_timer", kitchen, duration=3600)
     await unload(hass, running)  # and nothing is left of the timer
+
+
+async def test_an_end_amid_a_fade_leaves_nobody_quiet(
+    hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until
+) -> None:
+    kitchen = await connect("kitchen")
+    await play(hass, LONG, kitchen)
+    await act(hass, "volume_set", kitchen, volume_level=0.6)
+    await until(lambda: state_of(hass, kitchen) == "playing" and attribute_of(hass, kitchen, "volume_level") == 0.6)
+    await call(hass, "set_sleep_timer", kitchen, duration=3, fade=3)
+    await until(lambda: attribute_of(hass, kitchen, "volume_level") < 0.6)
+    await unload(hass, running)
+    await until(lambda: kitchen.volume == 60)
 
 
 async def test_actions_are_there_before_anything_is_set_up(hass: HomeAssistant, entry: MockConfigEntry) -> None:
