@@ -27,7 +27,11 @@ class GroupActions(QueueActions):
     async def async_transfer_queue(self, destination: str) -> None:
         """Let another player go on with what plays here, and with the queue."""
         target = self._target_of(destination)
-        await self.coordinator.bridge.async_ask(lambda server: server.transfer(self.target, target))
+
+        async def transfer() -> None:
+            await self.coordinator.bridge.async_ask(lambda server: server.transfer(self.target, target))
+
+        await self.async_once(("transfer", target), transfer)
 
     async def async_snapshot(self) -> None:
         """Keep how it is, in place of what was kept before."""

@@ -81,9 +81,13 @@ class QueueActions(QueuePlayer):
 
     async def async_reinstate(self, queue: Queue, position_us: int | None, *, is_playing: bool) -> None:
         """Have a queue take the place of this one. Raises ResonateError."""
-        await self.coordinator.bridge.async_ask(
-            lambda server: server.reinstate(self.target, queue, position_us=position_us, is_playing=is_playing)
-        )
+
+        async def do() -> None:
+            await self.coordinator.bridge.async_ask(
+                lambda server: server.reinstate(self.target, queue, position_us=position_us, is_playing=is_playing)
+            )
+
+        await self.async_once("reinstate", do)
 
     def _preset(self, name: str) -> StoredQueue:
         presets: Mapping[str, StoredQueue] = self.coordinator.presets.presets

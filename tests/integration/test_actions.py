@@ -10,6 +10,10 @@ from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.resonate import once
+from custom_components.resonate.core.server.server import ResonateServer
+from custom_components.resonate.core.units import ClientId, GroupId
+
 from .fake_client import FakeClient
 from .helpers import LONG, SONG, Connect, Until, act, attribute_of, entity_of, play, start, state_of, unload
 from .media_files import write_wav
@@ -156,6 +160,29 @@ async def test_another_player_goes_on(
     assert state is not None
     await until(lambda: state_of(hass, bath) == "idle")
     assert state.attributes["queue_size"] == 2
+
+
+async def test_two_members_of_a_group_are_one_target(
+    hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(once, "WINDOW_S", 10.0)
+    reinstate, reinstated = ResonateServer.reinstate, []
+
+    async def count(server: ResonateServer, target: ClientId | GroupId, *args: Any, **kwargs: Any) -> None:
+        reinstated.append(target)
+        await reinstate(server, target, *args, **kwargs)
+
+    monkeypatch.setattr(ResonateServer, "reinstate", count)
+    kitchen, bath, attic = await connect("kitchen"), await connect("bath"), await connect("attic")
+    await act(hass, "join", kitchen, group_members=[entity_of(hass, bath)])
+    await fill(hass, kitchen, "a", "b")
+    await call(hass, "save_queue", kitchen, name="Sunday")
+    await call(hass, "load_queue", kitchen, bath, name="Sunday")
+    assert len(reinstated) == 1
+    await until(lambda: state_of(hass, bath) == "playing")
+    await call(hass, "transfer_queue", kitchen, bath, destination=entity_of(hass, attic))
+    await until(lambda: (state_of(hass, bath), state_of(hass, attic)) == ("idle", "playing"))
+    assert await titles(hass, attic) == ["a", "b"]
 
 
 async def test_it_is_put_back_as_it_was(
