@@ -35,7 +35,8 @@ class LateMedia:
         """
         orders = await async_expand(self._hass, self._opener, order)
         if orders != [order]:
-            return [self.request(each) for each in orders]
+            # Ten thousand take longer than Home Assistant's loop may be held up.
+            return await self._hass.async_add_executor_job(lambda: [self.request(each) for each in orders])
         return [self.request(order, await async_make_request(self._hass, self._opener, order))]
 
     def request(self, order: MediaOrder, found: MediaRequest | None = None) -> MediaRequest:

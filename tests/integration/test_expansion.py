@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+import threading
 
 from aiohttp import web
 from homeassistant.components.media_player import MediaClass
@@ -14,7 +15,9 @@ import pytest
 from custom_components.resonate import byte_streams, expansion
 from custom_components.resonate.byte_streams import StreamOpener
 from custom_components.resonate.core.errors import MediaError, MediaOpenError, UnsupportedMediaError
+from custom_components.resonate.core.media.request import MediaRequest
 from custom_components.resonate.expansion import async_expand
+from custom_components.resonate.late_media import LateMedia
 from custom_components.resonate.media import MediaOrder
 
 from .helpers import Serve
@@ -234,6 +237,23 @@ async def test_a_playlist_on_a_server_names_no_picture_of_ours(
     text = "#EXTIMG:http://192.0.2.7:8123/api/camera_proxy/camera.door\na.mp3"  # it would be fetched with our rights
     address = await serve_texts(serve, {"/list.m3u": text})
     assert [order.artwork_url for order in await expand(f"{address}/list.m3u")] == [None]
+
+
+async def test_the_requests_for_a_long_list_are_made_off_the_loop(
+    hass: HomeAssistant, media_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await async_setup_component(hass, "media_source", {})
+    write(media_dir, {"a.mp3": "", "b.mp3": "", "list.m3u": "a.mp3\nb.mp3"})
+    make, threads = LateMedia.request, []
+
+    def request(late_media: LateMedia, order: MediaOrder) -> MediaRequest:
+        threads.append(threading.current_thread())
+        return make(late_media, order)
+
+    monkeypatch.setattr(LateMedia, "request", request)
+    order = MediaOrder(media_id=f"{LOCAL}/list.m3u", media_type="music", entity_id="media_player.kitchen")
+    assert len(await LateMedia(hass, StreamOpener(hass)).async_requests(order)) == 2
+    assert threading.main_thread() not in threads
 
 
 async def test_our_own_server_may_name_what_is_on_it(hass: HomeAssistant, expand: Expand, serve: Serve) -> None:
