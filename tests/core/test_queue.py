@@ -214,22 +214,38 @@ def test_moving(index: int, order: str) -> None:
     assert names(queue.move([id_of(queue, "c")], index)) == list(order)
 
 
+class Looks:
+    """A queue whose entries count how often they are looked at."""
+
+    def __init__(self, queue: Queue) -> None:
+        self.count = 0
+        looks = self
+
+        class Id(int):
+            def __eq__(self, other: object) -> bool:
+                looks.count += 1
+                return int(self) == other
+
+            __hash__ = int.__hash__
+
+        entries = tuple(replace(it, entry_id=EntryId(Id(it.entry_id))) for it in queue.entries)
+        self.queue = replace(queue, entries=entries)
+
+
 def test_moving_many_looks_at_each_once() -> None:
-    looks = 0
-
-    class Id(int):
-        def __eq__(self, other: object) -> bool:
-            nonlocal looks
-            looks += 1
-            return int(self) == other
-
-        __hash__ = int.__hash__
-
-    queue = filled(*"abcdefghij")
-    counting = replace(queue, entries=tuple(replace(it, entry_id=EntryId(Id(it.entry_id))) for it in queue.entries))
-    moved = counting.move([EntryId(number) for number in range(10, 0, -1)], 0)
+    looks = Looks(filled(*"abcdefghij"))
+    moved = looks.queue.move([EntryId(number) for number in range(10, 0, -1)], 0)
     assert names(moved) == list("jihgfedcba")
-    assert looks <= 4 * len(queue.entries)
+    assert looks.count <= 4 * len(moved.entries)
+
+
+def test_where_it_is_costs_nothing_to_show() -> None:
+    looks = Looks(at(filled(*"abcdefghij"), "i"))
+    looks.count = 0
+    queue = looks.queue
+    assert (queue.current_index, queue.has_next, queue.has_previous) == (8, True, True)
+    assert current(queue) == "i"
+    assert looks.count <= 1
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """What a group plays one after another: plain data. Every change is another value; nothing here plays anything."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from random import Random
 from typing import Final
@@ -44,6 +44,12 @@ class Queue:
     seed: int = 0
     """Of the last shuffle: the next one is another, and known in advance."""
     next_id: int = 1
+    current_index: int | None = field(init=False, compare=False, repr=False)
+    """Where the entry that is heard stands: looked for once, for every player shows it again and again."""
+
+    def __post_init__(self) -> None:
+        """Raise UnknownEntryError for one that is heard and not there."""
+        object.__setattr__(self, "current_index", None if self.current is None else self.index(self.current))
 
     # What there is
 
@@ -55,12 +61,7 @@ class Queue:
     @property
     def current_entry(self) -> QueueEntry | None:
         """The entry that is heard."""
-        return None if self.current is None else self.entries[self.index(self.current)]
-
-    @property
-    def current_index(self) -> int | None:
-        """Where the entry that is heard stands."""
-        return None if self.current is None else self.index(self.current)
+        return None if self.current_index is None else self.entries[self.current_index]
 
     @property
     def has_next(self) -> bool:
@@ -72,7 +73,8 @@ class Queue:
     @property
     def has_previous(self) -> bool:
         """Whether `back` leads anywhere."""
-        return self.back() is not None
+        index = self.current_index
+        return index is not None and (index > 0 or self.repeat is Repeat.ALL)
 
     def index(self, entry_id: EntryId) -> int:
         """Return where an entry stands. Raises UnknownEntryError."""
@@ -121,7 +123,7 @@ class Queue:
     def back(self) -> Queue | None:
         """Return it at the entry before the present one; None where there is none."""
         index = self.current_index
-        if index is None or (index == 0 and self.repeat is not Repeat.ALL):
+        if index is None or not self.has_previous:
             return None
         return replace(self, current=self.entries[index - 1].entry_id)
 
