@@ -48,7 +48,7 @@ class GroupActions(QueueActions):
     @translated
     async def async_restore(self) -> None:
         """Put it back as it was kept, once."""
-        scene = self.coordinator.scenes.pop(self.entity_id, None)
+        scene = self.coordinator.scenes.get(self.entity_id)
         if scene is None:
             raise ServiceValidationError(translation_domain=DOMAIN, translation_key="no_snapshot")
         if scene.volume_level is not None and self.volume_level is not None:
@@ -57,6 +57,7 @@ class GroupActions(QueueActions):
             await self.async_mute_volume(scene.is_muted)
         queue = await self._async_build(scene.queue)
         await self.async_reinstate(queue, scene.queue.place.position_us, is_playing=scene.was_playing)
+        self.coordinator.scenes.pop(self.entity_id, None)
 
     @translated
     async def async_play(

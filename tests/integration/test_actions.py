@@ -227,6 +227,22 @@ async def test_what_was_paused_or_idle_does_not_begin_to_play_when_it_is_put_bac
     assert attribute_of(hass, kitchen, "media_content_id") == LONG
 
 
+async def test_what_could_not_be_put_back_is_still_kept(
+    hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until, media_dir: Path
+) -> None:
+    kitchen = await connect("kitchen")
+    await play(hass, OTHER, kitchen)
+    await until(lambda: state_of(hass, kitchen) == "playing")
+    await call(hass, "snapshot", kitchen)
+    await act(hass, "media_stop", kitchen)
+    (media_dir / "other.wav").rename(media_dir / "away.wav")
+    with pytest.raises(HomeAssistantError):
+        await call(hass, "restore", kitchen)
+    (media_dir / "away.wav").rename(media_dir / "other.wav")
+    await call(hass, "restore", kitchen)
+    await until(lambda: state_of(hass, kitchen) == "playing")
+
+
 async def test_groups_that_are_given_an_instant_begin_at_it(
     hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until
 ) -> None:
