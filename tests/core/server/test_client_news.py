@@ -4,6 +4,7 @@ from core.events import ClientCommanded, ClientConnected, ClientLost, ClientSync
 from core.formats import Codec, StreamFormat
 from core.protocol.messages.client_command import ControllerAction
 from core.protocol.messages.server_state import Controller
+from core.server.snapshot import ServerSnapshot
 from core.units import US_PER_S, ClientId, GroupId
 from tests.fakes.home import at_home
 from tests.fakes.hum import hum
@@ -17,12 +18,31 @@ async def test_out_of_step_and_back_are_told_once_each() -> None:
         kitchen = await house.join("kitchen")
         for word in ("error", "error", "synchronized", "synchronized"):
             kitchen.say("client/state", {"state": word})
-            await house.pass_s(0)
+            await house.pass_s(0.1)
         assert house.events == [
             ClientConnected(client_id=KITCHEN),
             ClientSyncChanged(client_id=KITCHEN, is_out_of_sync=True),
             ClientSyncChanged(client_id=KITCHEN, is_out_of_sync=False),
         ]
+
+
+async def test_whoever_is_told_of_it_sees_it_in_the_picture() -> None:
+    async with at_home() as house:
+        kitchen = await house.join("kitchen")
+        seen: list[bool] = []
+
+        def listen(what: object) -> None:
+            if isinstance(what, ServerSnapshot):
+                seen.append(what.clients[KITCHEN].is_out_of_sync)
+            elif isinstance(what, ClientSyncChanged):
+                assert seen[-1] == what.is_out_of_sync
+                seen.clear()
+
+        house.server.subscribe(listen)
+        for word in ("error", "synchronized"):
+            kitchen.say("client/state", {"state": word})
+            await house.pass_s(0.1)
+        assert seen == []
 
 
 async def test_who_comes_back_in_step_is_back() -> None:

@@ -30,6 +30,8 @@ class Notices:
         """The picture that listeners were told last."""
         self._listeners: list[Listener] = []
         self._is_due = False
+        self._behind: list[Event] = []
+        """What is told behind the next picture."""
         self._next_at = ServerTimeUs(0)
         self._alarm = Alarm(clock, self._show)
 
@@ -50,8 +52,13 @@ class Notices:
 
         return unsubscribe
 
-    def emit(self, event: Event) -> None:
-        """Tell of something that happened."""
+    def emit(self, event: Event, *, behind_picture: bool = False) -> None:
+        """Tell of something that happened; `behind_picture`: once the picture that shows it has been told."""
+        if behind_picture:
+            self._behind.append(event)
+            return
+        if self._behind:  # they came before
+            self._show()
         self._tell(event)
 
     def changed(self, *, can_wait: bool = False) -> None:
@@ -77,6 +84,9 @@ class Notices:
         if self.picture != self._shown:
             self._shown = self.picture
             self._tell(self.picture)
+        behind, self._behind = self._behind, []
+        for event in behind:
+            self._tell(event)
 
     def _tell(self, what: Event | ServerSnapshot) -> None:
         for listener in list(self._listeners):

@@ -233,7 +233,8 @@ class Registry:
             self._step_aside(client)
         was_out_of_sync, client.was_out_of_sync = client.was_out_of_sync, session.state.is_out_of_sync
         if was_out_of_sync != client.was_out_of_sync:
-            self._notices.emit(ClientSyncChanged(client_id=client.client_id, is_out_of_sync=client.was_out_of_sync))
+            news = ClientSyncChanged(client_id=client.client_id, is_out_of_sync=client.was_out_of_sync)
+            self._notices.emit(news, behind_picture=True)
         self._notices.changed(can_wait=True)
 
     def stream_changed(self, session: Session) -> None:
