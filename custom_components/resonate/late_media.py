@@ -3,6 +3,7 @@
 from collections.abc import Coroutine
 from concurrent.futures import CancelledError
 from functools import partial
+import logging
 from typing import Final
 
 from homeassistant.core import HomeAssistant
@@ -14,6 +15,8 @@ from .core.errors import MediaOpenError
 from .core.media.request import PATIENCE_US, ByteStream, MediaRequest, PictureLocation
 from .expansion import async_expand
 from .media import RADIO_SOURCE, SPEECH_PATIENCE_US, SPEECH_SOURCE, MediaOrder, async_make_request
+
+_LOGGER = logging.getLogger(__name__)
 
 FIND_TIMEOUT_S: Final = 10.0
 """Less than the core is patient, so that what is told is why."""
@@ -101,3 +104,6 @@ def _wait[T](opener: StreamOpener, search: Coroutine[object, object, T]) -> T:
         raise MediaOpenError("the server has stopped") from error
     except HomeAssistantError as error:
         raise MediaOpenError(str(error)) from error
+    except Exception as error:  # of a media source: the medium is passed over like any other that is not there
+        _LOGGER.exception("Looking for a medium ended by an error")
+        raise MediaOpenError(f"{type(error).__name__}: {error}") from error

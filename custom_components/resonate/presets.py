@@ -1,5 +1,6 @@
 """Queues that people keep under a name of their own."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ class PresetStore:
         self._hass = hass
         self._store = make_store(hass, KEY_PRESETS, is_large=True)
         self._presets: dict[str, StoredQueue] = {}
+        self._writing = asyncio.Lock()
+        """Held while they are put into text, so that the latest is written last."""
 
     @property
     def presets(self) -> Mapping[str, StoredQueue]:
@@ -41,8 +44,8 @@ class PresetStore:
         await self._async_write()
 
     async def _async_write(self) -> None:
-        presets = self._presets
-        await self._store.async_save(await self._hass.async_add_executor_job(_to_json, presets))
+        async with self._writing:
+            await self._store.async_save(await self._hass.async_add_executor_job(_to_json, self._presets))
 
 
 def _to_json(presets: Mapping[str, StoredQueue]) -> dict[str, Any]:

@@ -40,12 +40,23 @@ class StoredQueue:
 
 
 def orders_of(queue: Queue) -> tuple[tuple[EntryId, MediaOrder], ...]:
-    """Return what can be looked for again: speech cannot."""
+    """Return what can be looked for again: speech cannot, nor a file whose name is no text."""
     return tuple(
         (entry.entry_id, entry.request.origin)
         for entry in queue.entries
-        if isinstance(entry.request.origin, MediaOrder) and not entry.request.media_id.startswith(SPEECH_SOURCE)
+        if isinstance(entry.request.origin, MediaOrder)
+        and not entry.request.media_id.startswith(SPEECH_SOURCE)
+        and _is_text(entry.request.media_id)
     )
+
+
+def _is_text(value: str) -> bool:
+    """Tell texts from what Python makes of bytes that are none: no JSON can hold that."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def build_queue(late_media: LateMedia, stored: StoredQueue) -> Queue:
@@ -112,7 +123,8 @@ def _order_to_json(order: MediaOrder) -> dict[str, Any]:
         "media_id": order.media_id,
         "media_type": order.media_type or MediaType.MUSIC,
         "entity_id": order.entity_id,
-        **{key: value for key, value in known.items() if value},  # an empty text says nothing, and is none to be read
+        # An empty text says nothing, and is none to be read.
+        **{key: value for key, value in known.items() if value and (isinstance(value, int) or _is_text(value))},
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from unittest.mock import patch
 
 from aiohttp import web
+from homeassistant.components import media_source
 from homeassistant.components.media_player import MediaPlayerEntityFeature as Feature
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
@@ -223,6 +224,30 @@ async def test_what_is_missing_is_passed_over_and_a_folder_is_a_queue(
     (album / "3 gone.wav").unlink()
     await until(lambda: place(hass, kitchen) == (4, 4))
     assert attribute_of(hass, kitchen, "media_title") == "4 long"
+
+
+async def test_a_media_source_that_breaks_costs_its_own_medium_alone(
+    hass: HomeAssistant,
+    running: MockConfigEntry,
+    connect: Connect,
+    until: Until,
+    media_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    resolve = media_source.async_resolve_media
+
+    async def break_sometimes(hass: HomeAssistant, media_id: str, *args: Any) -> media_source.PlayMedia:
+        if media_id == OTHER:
+            raise KeyError("an error of its own")
+        return await resolve(hass, media_id, *args)
+
+    kitchen = await connect("kitchen")
+    (media_dir / "list.m3u").write_text("other.wav\nlong.wav\n")
+    monkeypatch.setattr(media_source, "async_resolve_media", break_sometimes)
+    await play(hass, "media-source://media_source/local/list.m3u", kitchen)
+    await until(lambda: heard(hass, kitchen) == LONG)
+    assert "an error of its own" in caplog.text
 
 
 async def test_what_cannot_be_played_leaves_the_queue_as_it_is(

@@ -226,6 +226,18 @@ async def test_nothing_that_can_be_played_makes_a_store_that_cannot_be_read(
     assert not ir.async_get(hass).issues
 
 
+async def test_what_is_no_text_keeps_nothing_else_from_being_written(
+    hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until
+) -> None:
+    kitchen = await connect("kitchen")
+    no_text = b"\xe9".decode("utf-8", "surrogateescape")
+    await play(hass, LONG, kitchen, enqueue="add", extra={"metadata": {"title": no_text, "artist": "Me"}})
+    await play(hass, LONG, kitchen, enqueue="add", extra={"metadata": {"title": "Named"}})
+    await restart(hass, running, until, kitchen)
+    await until(lambda: place(hass, kitchen)[1] == 2)
+    assert titles(running) == [None, "Named"]
+
+
 async def test_what_was_played_before_it_came_back_stays(
     hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until
 ) -> None:
