@@ -88,7 +88,7 @@ async def test_who_joins_another_group_leaves_what_it_played(
     await act(hass, "media_pause", kitchen)
     await join(hass, kitchen, bath)
     await until(lambda: state_of(hass, bath) == "paused")
-    assert bath.streams[-1] == "stream/end"
+    await until(lambda: bath.streams[-1] == "stream/end")
     await act(hass, "media_play", bath)
     await until(lambda: state_of(hass, kitchen) == state_of(hass, bath) == "playing")
 
