@@ -37,7 +37,7 @@ class GroupActions(QueueActions):
         """Keep how it is, in place of what was kept before."""
         group = self._shown_group
         if group is None:
-            raise ServiceValidationError(translation_domain=DOMAIN, translation_key="device_away")
+            raise ServiceValidationError(translation_domain=DOMAIN, translation_key="refused_not_connected")
         self.coordinator.scenes[self.entity_id] = Scene(
             queue=self._stored(group),
             was_playing=group.state in _AUDIBLE,

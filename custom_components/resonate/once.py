@@ -3,10 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
-WINDOW_S: Final = 0.15
-"""As long after the first target of an action others of the same action are the same wish."""
+from .gathering import GATHER_WINDOW_S
 
 
 @dataclass(slots=True)
@@ -27,7 +26,7 @@ class Once:
         """Return, or raise, what `do` does, called for the first asker of a key; one that asks again means it."""
         loop = asyncio.get_running_loop()
         now = loop.time()
-        self._deeds = {other: deed for other, deed in self._deeds.items() if now - deed.begun_at <= WINDOW_S}
+        self._deeds = {other: deed for other, deed in self._deeds.items() if now - deed.begun_at <= GATHER_WINDOW_S}
         deed = self._deeds.get(key)
         if deed is None or asker in deed.askers:
             # A task of its own: who gives up waiting for it takes nothing from the others.

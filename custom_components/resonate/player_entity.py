@@ -16,7 +16,6 @@ from homeassistant.components.media_player import (
     SearchMedia,
     SearchMediaQuery,
 )
-from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import entity_registry as er
 
 from .artwork import async_fetch_picture
@@ -128,19 +127,12 @@ class PlayerEntity(GroupActions):
 
     def _clients_of(self, entity_id: str) -> Sequence[ClientId]:
         """Return the clients behind one of our entities. Raises ServiceValidationError for anything else."""
-        entry = er.async_get(self.hass).async_get(entity_id)
-        if entry is not None and entry.platform == DOMAIN and entry.domain == MEDIA_PLAYER_DOMAIN:
-            data = self.coordinator.data
-            if (view := data.devices.get(entry.unique_id)) is not None:
-                return [view.device.client_id]
-            if (group := data.groups.get(GroupId(entry.unique_id))) is not None:
-                views = (data.devices.get(device_id) for device_id in group.member_ids)
-                return [view.client.client_id for view in views if view is not None and view.client is not None]
-        raise ServiceValidationError(
-            translation_domain=DOMAIN,
-            translation_key="not_our_player",
-            translation_placeholders={"entity": entity_id},
-        )
+        target = self._target_of(entity_id)
+        data = self.coordinator.data
+        if (group := data.groups.get(GroupId(target))) is None:
+            return [ClientId(target)]
+        views = (data.devices.get(device_id) for device_id in group.member_ids)
+        return [view.client.client_id for view in views if view is not None and view.client is not None]
 
     def _show_volume(self, volume: int | None, is_muted: bool | None, *, can_set: bool, can_mute: bool) -> None:
         """Take volume and mute, and with them the features that there are at present. `volume` is 0-100."""

@@ -165,7 +165,7 @@ async def test_another_player_goes_on(
 async def test_two_members_of_a_group_are_one_target(
     hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(once, "WINDOW_S", 10.0)
+    monkeypatch.setattr(once, "GATHER_WINDOW_S", 10.0)
     reinstate, reinstated = ResonateServer.reinstate, []
 
     async def count(server: ResonateServer, target: ClientId | GroupId, *args: Any, **kwargs: Any) -> None:

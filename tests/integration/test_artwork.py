@@ -1,7 +1,7 @@
 """Pictures of what plays: in Home Assistant, and on the displays of players."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 import io
 from pathlib import Path
@@ -39,25 +39,6 @@ def _album(media_dir: Path) -> None:
     (folder / "Folder.PNG").write_bytes(picture(GREEN, "PNG"))
     write_wav(folder / "plain.wav", 20)
     write_wav(media_dir / "long.wav", 60)
-
-
-@pytest.fixture
-async def serve() -> AsyncIterator[Serve]:
-    """Serves one handler, and returns the address."""
-    runners: list[web.AppRunner] = []
-
-    async def start(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> str:
-        application = web.Application()
-        application.router.add_get("/{name:.*}", handler)
-        runner = web.AppRunner(application, shutdown_timeout=0.1, handler_cancellation=True)
-        runners.append(runner)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        return f"http://127.0.0.1:{runner.addresses[0][1]}"
-
-    yield start
-    for runner in runners:
-        await runner.cleanup()
 
 
 def colour(image: bytes) -> tuple[int, ...]:
