@@ -113,7 +113,7 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
             on_event=self._handle_event,
         )
         spawn = partial(self.config_entry.async_create_background_task, self.hass)
-        self._gatherer = Gatherer(self.bridge, spawn)
+        self._gatherer = Gatherer(self.bridge, spawn, self._named_groups)
         self.sleep_timers = SleepTimers(self.bridge, spawn)
         define, homes, named = self._named_groups.begin(), self._homes(), read_named_groups(self.config_entry)
         self._queues = QueueStore(self.hass, self.late_media, bridge=self.bridge, spawn=spawn)

@@ -53,7 +53,8 @@ class _Gathering:
             with suppress(UnknownTargetError):  # forgotten meanwhile
                 group = _group_of(server.snapshot, self.host)
                 others = _group_of(server.snapshot, target)
-                guests = server.audience(others.group_id)
+                # Those of a named group may be there already, though it says that it would gather them.
+                guests = [it for it in server.audience(others.group_id) if it not in group.members]
                 if others.group_id != group.group_id and guests:
                     # Those of a named group have only that in common: afterwards each is by itself again.
                     parties = [(guest,) for guest in guests] if others.is_named else [tuple(guests)]
@@ -67,10 +68,11 @@ class Gatherer:
     Home Assistant's loop only.
     """
 
-    def __init__(self, bridge: Bridge, spawn: Spawn) -> None:
-        """`spawn` runs a coroutine in the background."""
+    def __init__(self, bridge: Bridge, spawn: Spawn, named: Container[Target]) -> None:
+        """`spawn` runs a coroutine in the background; `named` says which targets are named groups at any time."""
         self._bridge = bridge
         self._spawn = spawn
+        self._named = named
         self._gatherings: dict[Hashable, _Gathering] = {}
         self._parties: dict[GroupId, list[Party]] = {}
         """Who was in a group when an action brought others into it, and those: they are to part again."""
@@ -95,7 +97,7 @@ class Gatherer:
         if (gathering := self._gatherings.get(action)) is None:
             gathering = self._gatherings[action] = _Gathering(target, now)
             # A task of its own: who gives up waiting for it takes nothing from the others.
-            gathering.playing = loop.create_task(gathering.play_by(play, self._named()))
+            gathering.playing = loop.create_task(gathering.play_by(play, self._named))
             await asyncio.shield(gathering.playing)
             return
         gathering.others.append(target)
@@ -121,9 +123,6 @@ class Gatherer:
             if group is None or group.state is PlaybackState.IDLE:
                 self._parting.add(group_id)
                 self._spawn(self._async_part(group_id), "resonate part")
-
-    def _named(self) -> Container[Target]:
-        return {group.group_id for group in self._snapshot.groups.values() if group.is_named}
 
     async def _async_part(self, group_id: GroupId) -> None:
         parties = tuple(self._parties[group_id])

@@ -81,6 +81,10 @@ class NamedGroups:
         self._devices = devices
         self._told: dict[GroupId, Definition] = {}
 
+    def __contains__(self, target: object) -> bool:
+        """Whether it is the id of a named group: from the moment it is configured, though no news of it came yet."""
+        return target in self._told
+
     def begin(self) -> Callable[[ResonateServer], None]:
         """Return what tells a server that is about to start of all groups. That is called on the core's loop."""
         self._told = self._definitions()

@@ -30,7 +30,7 @@ class House:
         self.named: dict[GroupId, list[ClientId]] = {}
         """Named groups, and who would be gathered by them."""
         self.spawned: list[asyncio.Task[None]] = []
-        self.gatherer = Gatherer(cast(Bridge, SimpleNamespace(async_ask=self.ask)), self.spawn)
+        self.gatherer = Gatherer(cast(Bridge, SimpleNamespace(async_ask=self.ask)), self.spawn, self.named)
 
     @property
     def snapshot(self) -> ServerSnapshot:
@@ -221,8 +221,7 @@ DOWN, UP = GroupId("down"), GroupId("up")
 
 
 def name_groups(house: House, **named: list[ClientId]) -> None:
-    house.named = {GroupId(name): client_ids for name, client_ids in named.items()}
-    house.gatherer.update(house.snapshot)
+    house.named.update({GroupId(name): client_ids for name, client_ids in named.items()})
 
 
 @pytest.mark.parametrize("targets", [(DOWN, C), (C, DOWN)])
@@ -255,6 +254,13 @@ async def test_a_named_group_that_is_late_sends_its_members_to_what_plays(house:
     house.gatherer.update(house.snapshot)
     await house.settle()
     assert house.groups == [{A}, {B}, {C}]
+
+
+async def test_whom_a_second_named_group_would_send_is_there_already(house: House) -> None:
+    name_groups(house, down=[A], up=[B, C])
+    await together(house, DOWN, A, B, C, UP)
+    [parties] = house.gatherer.parties.values()
+    assert parties == [(), (A,), (B,), (C,)]
 
 
 async def test_a_named_group_that_has_nobody_changes_nothing(house: House) -> None:
