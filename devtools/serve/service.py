@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from typing import Final, assert_never
+from typing import assert_never
 
 from core.errors import CommandRefusedError, MediaError, Refusal, ResonateError
 from core.events import (
@@ -15,6 +15,7 @@ from core.events import (
     PlaybackEnded,
     Underrun,
 )
+from core.queue import Repeat
 from core.server.server import ResonateServer
 from core.server.snapshot import ClientSnapshot, ServerSnapshot
 from core.units import US_PER_MS, ClientId
@@ -23,10 +24,6 @@ from .commands import BadCommandError, Command, Join, Leave, Plain, Play, Seek, 
 from .media import make_request
 from .voice import Fact, Tell
 from .volume import spread_volume
-
-_ROUNDS: Final = 1000
-"""How many rounds of a loop are queued at once, so that there is no gap between two of them."""
-
 
 class Service:
     """Moves players into its group, plays to them, does what it is told, and tells what happens. On the loop."""
@@ -42,8 +39,6 @@ class Service:
         self._is_looping = is_looping
         self._group_id = server.create_group("script/serve")
         self._has_begun = not media
-        self._failures = 0
-        """In a row."""
         self._away: set[ClientId] = set()
         """Players that were told to leave."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -88,18 +83,9 @@ class Service:
 
     async def _play(self, media: Sequence[str]) -> None:
         """Play these, from the first that can be opened on. Raises MediaError when none can."""
-        requests = [make_request(medium) for medium in media]
-        self._failures = 0
-        while True:
-            try:
-                await self._server.play(self._group_id, requests * (_ROUNDS if self._is_looping else 1))
-            except MediaError:
-                if len(requests) == 1:
-                    raise
-                del requests[0]
-            else:
-                self._media = tuple(media)
-                return
+        if self._is_looping:
+            self._server.queue(self._group_id).set_repeat(Repeat.ALL)
+        await self._server.play(self._group_id, [make_request(medium) for medium in media])
 
     async def _set_volume(self, command: SetVolume) -> None:
         if command.client_id is not None:
@@ -146,17 +132,13 @@ class Service:
                 self._tell(self._client_fact(news.client_id, "lost") | {"reason": news.reason})
             case MediumChanged():
                 self._tell(_item_fact(news))
-                self._count_failure(news)
             case MetadataChanged():
                 names = {"title": news.title, "artist": news.artist, "album": news.album}
                 self._tell({"event": "metadata", "media": news.media_id, **names})
             case Underrun():
                 self._tell({"event": "underrun", "media": news.media_id, "length_ms": news.length_us / US_PER_MS})
             case PlaybackEnded():
-                if self._is_looping and self._failures < len(self._media):
-                    self._spawn(self._begin())
-                else:
-                    self._tell({"event": "end"})
+                self._tell({"event": "end"})
 
     def _begin_if_due(self) -> None:
         if self._has_begun:
@@ -175,16 +157,6 @@ class Service:
 
     async def _take_in(self, client_id: ClientId) -> None:
         await self._server.move(client_id, self._group_id)
-
-    def _count_failure(self, news: MediumChanged) -> None:
-        """Give up when not one medium of a round can be played, however many rounds are queued."""
-        self._failures = self._failures + 1 if news.state == MediumState.FAILED else 0
-        if self._is_looping and self._failures == len(self._media):
-            self._spawn(self._give_up())
-
-    async def _give_up(self) -> None:
-        await self._server.stop(self._group_id)
-        self._tell({"event": "end"})
 
     def _client_fact(self, client_id: ClientId, state: str) -> dict[str, object]:
         client = self._server.snapshot.clients.get(client_id)
