@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+import gc
 import logging
 import os
 import signal
@@ -57,6 +58,7 @@ async def _serve(options: Options, render: PoolRunner, media: PoolRunner) -> int
         sys.stderr.write(f"script/serve: cannot listen: {err}\n")
         return 1
     url = f"ws://{options.host or '0.0.0.0'}:{server.port}/sendspin"
+    gc.freeze()  # what start-up made stays: no collection need look at it again, in the middle of a callback
     tell({"ready": True, "port": server.port, "url": url})
     service = Service(
         server, tell, media=options.media, wait_clients=options.wait_clients, is_looping=options.is_looping

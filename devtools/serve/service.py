@@ -25,6 +25,7 @@ from .media import make_request
 from .voice import Fact, Tell
 from .volume import spread_volume
 
+
 class Service:
     """Moves players into its group, plays to them, does what it is told, and tells what happens. On the loop."""
 

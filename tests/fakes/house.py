@@ -60,7 +60,7 @@ class House:
 
     def add(self, name: str, *formats: StreamFormat, **values: int) -> Client:
         client = self.client(name, *formats, **values)
-        self.group.add(client)
+        self.group.company.add(client)
         return client
 
     def connect(self, client: Client, its_hello: object) -> FakeSession:

@@ -65,19 +65,19 @@ async def listen(clock: FakeClock, disturb: Disturb | None = None) -> tuple[Hear
 
 async def flip_formats(house: House) -> None:
     """Ask for another format a hundred times a second."""
-    bob, session = house.group.members[BOB], house.sessions[BOB]
+    session = house.sessions[BOB]
     for second in range(10):
         before = len(session.starts)
         for turn in range(100):
             session.preferred_format = FORMATS[(second + turn) % len(FORMATS)]
-            house.group.client_changed(bob)
+            house.group.company.client_changed()
             await house.clock.sleep(10_000)
         assert 1 <= len(session.starts) - before <= 4
 
 
 async def wobble(house: House) -> None:
     """Say every 50 ms that another lead, another least buffer and another delay are needed."""
-    bob, session = house.group.members[BOB], house.sessions[BOB]
+    session = house.sessions[BOB]
     assert session.state is not None
     for turn in range(200):
         session.state = replace(
@@ -86,18 +86,18 @@ async def wobble(house: House) -> None:
             min_buffer_ms=250 + turn % 7 * 300,
             output_delay_ms=turn % 3 * 10,
         )
-        house.group.client_changed(bob)
+        house.group.company.client_changed()
         await house.clock.sleep(50_000)
     assert len(session.starts) == 1
 
 
 async def come_and_go(house: House) -> None:
     """Be used by something else, and be there again, fifty times a second."""
-    bob, session = house.group.members[BOB], house.sessions[BOB]
+    session = house.sessions[BOB]
     assert session.state is not None
     for turn in range(1_000):
         session.state = replace(session.state, is_available=turn % 2 == 1)
-        house.group.client_changed(bob)
+        house.group.company.client_changed()
         await house.clock.sleep(10_000)
     assert len(session.starts) <= 41
 
@@ -115,13 +115,13 @@ async def test_who_changes_its_mind_all_the_time_costs_little_and_others_nothing
 
 async def test_a_change_after_a_quiet_time_is_served_at_once_and_the_latest_wish_in_the_end() -> None:
     async with housed() as house:
-        bob = house.add(BOB, *FORMATS)
+        house.add(BOB, *FORMATS)
         session = house.sessions[BOB]
         await house.group.play([wish(Material(noise(48_000), repeats=60))])
         await house.clock.sleep(US_PER_S)
         for wished in (FLAC_48, OPUS_48, PCM_48, PCM_44):
             session.preferred_format = wished
-            house.group.client_changed(bob)
+            house.group.company.client_changed()
             await house.clock.sleep(SETTLE_US // 4 - 1)
         assert [start.format for start in session.starts] == [PCM_48, FLAC_48]
         await house.clock.sleep(SETTLE_US)
@@ -132,12 +132,12 @@ async def test_a_change_after_a_quiet_time_is_served_at_once_and_the_latest_wish
 
 async def test_a_mind_that_was_changed_back_in_time_changes_nothing() -> None:
     async with housed() as house:
-        bob = house.add(BOB, *FORMATS)
+        house.add(BOB, *FORMATS)
         session = house.sessions[BOB]
         await house.group.play([wish(Material(noise(48_000), repeats=60))])
         for wished in (FLAC_48, None):
             session.preferred_format = wished
-            house.group.client_changed(bob)
+            house.group.company.client_changed()
             await house.clock.sleep(SETTLE_US // 4)
         await house.clock.sleep(US_PER_S)
         assert [start.format for start in session.starts] == [PCM_48]
@@ -151,25 +151,25 @@ async def test_a_new_connection_is_served_at_once_and_the_one_after_it_a_little_
         for is_quick in (False, True):
             session = house.connect(bob, bob.hello)
             session.preferred_format = PCM_44
-            house.group.session_replaced(bob)
+            house.group.company.session_replaced(bob)
             await house.clock.sleep(10_000)
             assert [start.format for start in session.starts] == ([] if is_quick else [PCM_44])
         await house.clock.sleep(SETTLE_US)
         assert [start.format for start in session.starts] == [PCM_44]
-        house.group.remove(bob)
-        house.group.add(bob)
+        house.group.company.remove(bob)
+        house.group.company.add(bob)
         await house.clock.sleep(10_000)
         assert len(session.starts) == 2
 
 
 async def test_a_new_medium_is_served_as_wished_at_once() -> None:
     async with housed() as house:
-        bob = house.add(BOB, *FORMATS)
+        house.add(BOB, *FORMATS)
         session = house.sessions[BOB]
         await house.group.play([wish(Material(noise(48_000), repeats=60))])
         await house.clock.sleep(10_000)
         session.preferred_format = OPUS_48
-        house.group.client_changed(bob)
+        house.group.company.client_changed()
         await house.clock.sleep(10_000)
         assert [start.format for start in session.starts] == [PCM_48]
         await house.group.stop()
@@ -180,10 +180,10 @@ async def test_a_new_medium_is_served_as_wished_at_once() -> None:
 
 async def test_what_is_left_to_be_changed_ends_with_the_playing() -> None:
     async with housed() as house:
-        bob = house.add(BOB, *FORMATS)
+        house.add(BOB, *FORMATS)
         await house.group.play([wish(Material(noise(48_000), repeats=60))])
         house.sessions[BOB].preferred_format = FLAC_48
-        house.group.client_changed(bob)
+        house.group.company.client_changed()
         await house.clock.sleep(10_000)
         await house.group.stop()
         outputs = len(house.sessions[BOB].outputs)

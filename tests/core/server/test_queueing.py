@@ -1,5 +1,7 @@
 """A group plays its queue, whatever is done to that meanwhile; heard by what players are sent."""
 
+import asyncio
+
 import numpy as np
 import pytest
 
@@ -128,6 +130,24 @@ async def test_what_was_on_the_wire_when_it_was_taken_out_is_left_as_it_starts()
         assert heard(house) == "c"
         assert queued(house) == ["a", "c"]
         await house.clock.sleep(5 * SECOND)
+        assert house.state() == PlaybackState.IDLE
+
+
+async def test_who_stops_as_it_starts_hears_nothing_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with housed("ann") as house:
+        shelf = Shelf()
+        await house.group.play([shelf.put("a", 5), shelf.put("b", 30), shelf.put("c")])
+        await house.clock.sleep(4 * SECOND + SECOND // 2)
+        await house.group.queue.remove([entry(house, "b")])
+        stopping: list[asyncio.Task[None]] = []
+
+        def metadata(*_: object, **__: object) -> None:
+            if not stopping and heard(house) == "b":
+                stopping.append(asyncio.get_running_loop().create_task(house.group.stop()))
+
+        monkeypatch.setattr(house.sessions["ann"], "metadata", metadata)
+        await house.clock.sleep(2 * SECOND)
+        assert [task.done() for task in stopping] == [True]
         assert house.state() == PlaybackState.IDLE
 
 

@@ -249,7 +249,7 @@ class Asker:
             case "join", StreamFormat() if ClientId("bob") not in group.members:
                 Watcher(self.house, self.house.add("bob", value).session)  # type: ignore[arg-type]
             case "leave", _ if ClientId("bob") in group.members:
-                group.remove(group.members[ClientId("bob")])
+                group.company.remove(group.members[ClientId("bob")])
             case _:
                 return self._change_queue(act, value)
         return None

@@ -1,6 +1,9 @@
 """What runs in the server's process of the bench."""
 
 import asyncio
+from collections.abc import AsyncIterator
+import gc
+from typing import cast
 
 import numpy as np
 import pytest
@@ -66,18 +69,40 @@ def test_without_feeds_all_hear_the_same() -> None:
     assert (stream.player_channel, stream.feeds) == (None, {})
 
 
-async def test_long_callbacks_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+async def watch(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LoopWatch]:
     monkeypatch.setattr(asyncio.events.Handle, "_run", asyncio.events.Handle._run)  # undone at the end
     watch = LoopWatch()
     watch.install()
+    yield watch
+    gc.callbacks.pop()
+
+
+async def test_long_callbacks_are_named(watch: LoopWatch) -> None:
     await asyncio.sleep(0)
     watch.take()
-    watch.add(6_000_000, "of six")
+    watch.add(6_000_000, "of six", 5_000_000)
     watch.add(4_000_000, "of four")
     taken = watch.take()
     assert (taken["count"], taken["longest_ms"], taken["long"]) == (2, 6.0, [(6.0, "'of six'")])
+    assert (taken["longest"], taken["longest_without_collection_ms"]) == ("'of six'", 4.0)
     await asyncio.sleep(0)
     assert watch.take()["count"] != 0
+
+
+async def test_what_a_collection_takes_is_told_by_itself(watch: LoopWatch) -> None:
+    await asyncio.sleep(0)
+    watch.take()
+    asyncio.get_running_loop().call_soon(gc.collect)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    taken = watch.take()
+    longest, own, collection = (
+        cast(float, taken[key]) for key in ("longest_ms", "longest_without_collection_ms", "longest_collection_ms")
+    )
+    assert longest >= collection > own
+    await asyncio.to_thread(gc.collect)  # on another thread it is no part of a callback
+    assert watch.take()["longest_collection_ms"] == 0
 
 
 def test_limits_are_lifted(monkeypatch: pytest.MonkeyPatch) -> None:

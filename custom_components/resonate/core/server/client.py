@@ -35,6 +35,8 @@ class Client:
         """Likewise, but kept when it is gone: who comes back in step is back."""
         self._session: Session | None = None
         self._state: ClientState | None = None
+        self._shown: tuple[object, ClientSnapshot] | None = None
+        """Its latest snapshot, behind all that this was made from."""
 
     @property
     def name(self) -> str:
@@ -122,7 +124,15 @@ class Client:
         )
 
     def snapshot(self, group_id: GroupId) -> ClientSnapshot:
-        """Return how it stands, in the group that it is in."""
+        """Return how it stands, in the group that it is in: the same object until something in it changes."""
+        session = self._session
+        basis = group_id, session, self.state, self.loss_reason, None if session is None else session.stream_format
+        if self._shown is None or self._shown[0] != basis:
+            # A hundred are asked for whenever something changes in one.
+            self._shown = basis, self._make_snapshot(group_id)
+        return self._shown[1]
+
+    def _make_snapshot(self, group_id: GroupId) -> ClientSnapshot:
         session, state, hello = self._session, self.state, self.hello
         info = None if hello is None else hello.device_info
         is_player = hello is not None and Role.PLAYER in hello.active_roles

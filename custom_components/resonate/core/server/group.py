@@ -1,6 +1,7 @@
-"""A group of clients that hear the same: members, what plays, and what they are told about it."""
+"""A group of clients that hear the same: what is asked of it, and what its playing tells."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 
 from ..clock import Clock
 from ..errors import CommandRefusedError, MediaError, Refusal
@@ -9,14 +10,13 @@ from ..images import Picture
 from ..media.request import MediaRequest
 from ..queue import Queue
 from ..step import Halted, TrackEnded, TrackEvent, TrackStarted, TrackStarved, TrackTagged
-from ..stream.chunk import PlayerOutput
 from ..stream.policy import SendPolicy
 from ..stream.work import Work
 from ..units import ClientId, GroupId, ServerTimeUs
 from .appointment import Appointment
-from .audience import Audience, mix_rate_for
+from .audience import mix_rate_for
 from .client import Client
-from .displays import Displays
+from .company import Company
 from .herald import Herald
 from .item import Item
 from .pictures import Pictures
@@ -25,9 +25,8 @@ from .program import Program
 from .queue_controls import QueueControls
 from .restarts import Restarts
 from .runner import Runner
-from .snapshot import GroupSnapshot, PlaybackState
-
-_AUDIBLE_STATES = (PlaybackState.PLAYING, PlaybackState.BUFFERING)
+from .snapshot import NO_VOLUME, GroupSnapshot, GroupVolume, PlaybackState
+from .standing import Standing
 
 
 class ResonateGroup:
@@ -53,7 +52,6 @@ class ResonateGroup:
         `starts` is called before it plays, having been idle: others may yet come into it; `fell_idle` at the end.
         """
         self.group_id = group_id
-        self.name = name
         self.is_named = False
         """It stays when nobody is in it."""
         self._clock = clock
@@ -63,8 +61,9 @@ class ResonateGroup:
         self._changed = changed
         self._starts = starts
         self._fell_idle = fell_idle
+        self._standing = Standing(clock)
+        self.company = Company(group_id, name, self._standing, clock=clock, pictures=pictures, changed=changed)
         self._herald = Herald(group_id, name, clock=clock, emit=emit)
-        self._members: dict[ClientId, Client] = {}
         self._program = Program()
         self.queue = QueueControls(self._program, self)
         self._playback: Playback | None = None
@@ -73,35 +72,33 @@ class ResonateGroup:
         """A pause or a stop that is still to come."""
         self._errand = Appointment(clock)
         """What it has to do of itself as soon as it can."""
-        self._state = PlaybackState.IDLE
-        self._item: Item | None = None
-        """What is heard, or will be next; what is paused."""
-        self._position_us = 0
-        self._position_at = clock.now()
         self._request_number = 0
-        self._audience = Audience(self._members, clock)
-        self._displays = Displays(self._members, pictures, heard=lambda: self._item, changed=changed)
         self._work_done = Work()
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.company.name
 
     @property
     def members(self) -> Mapping[ClientId, Client]:
         """Its clients, in the order of their coming."""
-        return self._members
+        return self.company.members
 
     @property
     def item(self) -> Item | None:
         """What is heard, or will be next, or is paused."""
-        return self._item
+        return self._standing.item
 
     @property
     def is_playing(self) -> bool:
         """Whether something is heard, or about to be."""
-        return self._state in _AUDIBLE_STATES
+        return self._standing.is_playing
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is heard or paused, nor about to be heard."""
-        return self._state == PlaybackState.IDLE
+        return self._standing.is_idle
 
     @property
     def work(self) -> Work:
@@ -125,70 +122,41 @@ class ResonateGroup:
         ends = {} if self._playback is None else self._playback.last.held_until
         return {client_id: max(0, end - now) for client_id, end in ends.items()}
 
-    def snapshot(self) -> GroupSnapshot:
-        """Return how it stands."""
-        item = self._item
+    def snapshot(self, volume: GroupVolume = NO_VOLUME) -> GroupSnapshot:
+        """Return how it stands; `volume` is that of its members together."""
+        standing = self._standing
+        item = standing.item
         return GroupSnapshot(
             group_id=self.group_id,
             name=self.name,
-            members=tuple(self._members),
+            members=tuple(self.company.members),
             is_named=self.is_named,
-            state=self._state,
+            state=standing.state,
             medium=None if item is None else item.snapshot(),
             queue=self._program.queue,
-            position_us=None if item is None else self._position_us,
-            position_at=None if item is None else self._position_at,
+            position_us=None if item is None else standing.noted_position_us,
+            position_at=None if item is None else standing.noted_at,
+            volume=volume.level,
+            is_muted=volume.is_muted,
+            can_set_volume=volume.can_set_volume,
+            can_mute=volume.can_mute,
         )
 
     @property
     def picture(self) -> Picture | None:
         """That of what is heard, or will be next; None without one, or while it is looked for."""
-        return self._displays.picture
+        return self.company.displays.picture
 
     @property
     def position_us(self) -> int:
         """What of it is heard now."""
-        if self._state != PlaybackState.PLAYING:
-            return self._position_us
-        return self._position_us + max(0, self._clock.now() - self._position_at)
+        return self._standing.position_us
 
     def rename(self, name: str) -> None:
         """Be called otherwise from now on."""
-        if name == self.name:
-            return
-        self.name = self._herald.name = name
-        for client in self._members.values():
-            self._inform(client)
-        self._changed()
-
-    # Members
-
-    def add(self, client: Client) -> None:
-        """Take in a client; it hears what plays as soon as it can."""
-        self._members[client.client_id] = client
-        self._inform(client)
-        self._audience.changed()
-        self._changed()
-
-    def remove(self, client: Client) -> None:
-        """Let a client go; nobody else hears a difference."""
-        del self._members[client.client_id]
-        self._audience.leave(client.client_id)
-        if client.session is not None:
-            client.session.deliver(PlayerOutput(end=True))
-        self._audience.changed()
-        self._changed()
-
-    def client_changed(self, client: Client) -> None:
-        """Take note that a member can hear now or no longer, wishes another format, or plays with another delay."""
-        self._audience.changed()
-
-    def session_replaced(self, client: Client) -> None:
-        """Take note that a member lost its connection, or has a new one: nothing of what it was sent is there."""
-        self._audience.drop(client.client_id)
-        self._inform(client)
-        self._audience.changed()
-        self._changed()
+        if name != self.name:
+            self._herald.name = name
+            self.company.rename(name)
 
     # Playing
 
@@ -249,7 +217,7 @@ class ResonateGroup:
             if when_open is not None and number == self._request_number:
                 await when_open()
             if number == self._request_number:
-                self._audience.require_playable()
+                self.company.audience.require_playable()
         except BaseException:
             self._give_up(number)
             if is_start and self.is_idle:
@@ -267,11 +235,11 @@ class ResonateGroup:
             position_us = item.request.start_us
         if self._playback is None:
             self._restarts = Restarts()
-            self._playback = self._make_playback(mix_rate_for(item.sample_rate, self._members.values()))
+            self._playback = self._make_playback(mix_rate_for(item.sample_rate, self.company.members.values()))
         self._playback.play(item, start_at=start_at, position_us=position_us)
-        self._displays.prepare(item)
-        if self._state != PlaybackState.PLAYING:
-            self._move_to(item, position_us)
+        self.company.displays.prepare(item)
+        if self._standing.state != PlaybackState.PLAYING:
+            self._standing.move_to(item, position_us)
             self._set_state(PlaybackState.BUFFERING)
         self._changed()
 
@@ -287,28 +255,32 @@ class ResonateGroup:
         if number == self._request_number:
             self._program.give_up()
 
+    def _override(self) -> None:
+        """Let nothing come of what was wished before."""
+        self._appointment.cancel()
+        self._request_number += 1
+        self._program.give_up()
+
     async def pause(self, *, at: ServerTimeUs | None = None) -> None:
         """Let nothing more be heard; `resume` goes on at the first frame that was not. Again: nothing happens.
 
         With `at`, at that instant, unless something else is asked for before; so with `stop`.
         """
-        if self._state == PlaybackState.PAUSED:
+        if self._standing.is_paused:
             return
         if self._playback is None:
             raise CommandRefusedError(Refusal.NOTHING_PLAYS)
         if at is not None and at > self._clock.now():
             self._appointment.make(at, self.pause)
             return
-        self._appointment.cancel()
-        self._request_number += 1
-        self._program.give_up()
-        item = self._item
+        self._override()
+        item = self._standing.item
         if item is not None and item.info is not None and item.info.is_live:
             # A live source goes on at its edge, not where it was left.
             await self._close_playback(PlaybackState.PAUSED)
             return
         self._playback.halt()
-        self._position_us, self._position_at = self.position_us, self._clock.now()
+        self._standing.hold()
         self._set_state(PlaybackState.PAUSED)
 
     async def resume(self) -> None:
@@ -316,48 +288,46 @@ class ResonateGroup:
         self._appointment.cancel()
         if self.is_playing:
             return
-        if self._state == PlaybackState.PAUSED and self._playback is not None:
+        if self._standing.is_paused and self._playback is not None:
             self._playback.resume()
             self._set_state(PlaybackState.BUFFERING)
             return
         queue = self._program.latest if self._program.latest.current is not None else self._program.latest.skip()
         if queue is None:
             raise CommandRefusedError(Refusal.NOTHING_PAUSED)
-        await self.play_from(queue, position_us=self._position_us if self._state == PlaybackState.PAUSED else None)
+        await self.play_from(queue, position_us=self.position_us if self._standing.is_paused else None)
 
     async def stop(self, *, at: ServerTimeUs | None = None) -> None:
         """End what plays, or what is to start; the queue stays where it is. With `at` as `pause` does."""
         if at is not None and at > self._clock.now():
             self._appointment.make(at, self.stop)
             return
-        self._appointment.cancel()
-        self._request_number += 1
-        self._program.give_up()
-        self._item = None
+        self._override()
+        self._standing.item = None
         await self._close_playback(PlaybackState.IDLE)
 
     async def seek(self, position_us: int) -> None:
         """Go on elsewhere in the medium. Raises CommandRefusedError where that is not possible."""
-        item = self._item
-        if item is not None and self._playback is None and self._state == PlaybackState.PAUSED and not item.is_live:
-            self._move_to(item, max(position_us, 0))  # where it will be opened
-            self._tell_progress()
+        item = self._standing.item
+        if item is not None and self._playback is None and self._standing.is_paused and not item.is_live:
+            self._standing.move_to(item, max(position_us, 0))  # where it will be opened
+            self.company.tell_progress()
             return
         if self._playback is None or item is None:
             raise CommandRefusedError(Refusal.NOTHING_PLAYS)
         duration_us = None if item.info is None else item.info.duration_us
         position_us = max(position_us, 0) if duration_us is None else min(max(position_us, 0), duration_us)
         self._playback.seek(item, position_us)
-        if self._state == PlaybackState.PAUSED:
-            self._move_to(item, position_us)
-            self._tell_progress()
+        if self._standing.is_paused:
+            self._standing.move_to(item, position_us)
+            self.company.tell_progress()
 
     def restore(self, queue: Queue, *, position_us: int | None) -> bool:
         """Take over a queue, paused at a position of its present entry if one is given; only while it has none.
 
         Return whether that was done.
         """
-        if self._state != PlaybackState.IDLE or self._program.latest.entries:
+        if not self.is_idle or self._program.latest.entries:
             return False
         self._put(queue, position_us)
         return True
@@ -377,7 +347,7 @@ class ResonateGroup:
         self._program.queue = queue
         entry = queue.current_entry
         if entry is not None and position_us is not None:
-            self._move_to(Item(entry.request, entry.entry_id), position_us)
+            self._standing.move_to(Item(entry.request, entry.entry_id), position_us)
             self._set_state(PlaybackState.PAUSED)
         self._changed()
 
@@ -402,54 +372,47 @@ class ResonateGroup:
 
     # What the playback tells
 
-    def _deliver(self, outputs: Mapping[ClientId, PlayerOutput]) -> None:
-        for client_id, output in outputs.items():
-            client = self._members.get(client_id)
-            if client is not None and client.session is not None:
-                client.session.deliver(output)
-
     def _report(self, item: Item, event: TrackEvent) -> None:
         match event:
             case TrackStarted() if item.error is not None and not item.main.has_given:
                 pass  # there is nothing of it to be heard
             case TrackStarted():
-                if not self._program.started(item):
-                    self._errand.make(self._clock.now(), self.queue.go_on)
-                self._move_to(item, event.position_us, event.at)
+                if not self._program.started(item) and not self._program.is_awaiting:
+                    self._errand.make(self._clock.now(), partial(self._leave, self._request_number))
+                self._standing.move_to(item, event.position_us, event.at)
                 if not item.was_heard and item.error is None:
                     self._herald.medium(item, MediumState.STARTED, event.at)
                 item.was_heard = True
                 # Made before it was told to pause, it says nothing of what is heard now.
-                self._set_state(self._state if self._state == PlaybackState.PAUSED else PlaybackState.PLAYING)
+                self._set_state(PlaybackState.PAUSED if self._standing.is_paused else PlaybackState.PLAYING)
             case TrackEnded():
                 if item.was_heard and item.error is None:
                     self._herald.medium(item, MediumState.ENDED, event.at)
             case TrackStarved():
                 self._herald.starved(item, event)
-                if item is self._item:
-                    self._move_to(item, event.position_us, ServerTimeUs(event.at + event.length_us))
-                    self._tell_progress()
+                if item is self._standing.item:
+                    self._standing.move_to(item, event.position_us, ServerTimeUs(event.at + event.length_us))
+                    self.company.tell_progress()
             case TrackTagged():
                 if item.tag(event.tags):
                     self._tell_metadata(item, event.at)
             case Halted():
-                self._move_to(item, event.position_us, event.at)
-                self._set_state(self._state)
+                self._standing.move_to(item, event.position_us, event.at)
+                self._set_state(self._standing.state)
+
+    async def _leave(self, number: int) -> None:
+        """Go on behind what has been taken out and is heard nevertheless, unless something is asked for meanwhile."""
+        if number == self._request_number:
+            await self.queue.go_on()
 
     def _tell_metadata(self, item: Item, at: ServerTimeUs) -> None:
         self._herald.metadata(item, at)
-        self._tell_progress()
-
-    def _tell_progress(self) -> None:
-        """Tell the members, and the outside, what plays and where in it that is, the state being the same."""
-        for client in self._members.values():
-            self._inform_of_medium(client)
-        self._changed()
+        self.company.tell_progress()
 
     def _following(self, item: Item) -> Item | None:
         following = self._program.following(item)
         if following is not None:
-            self._displays.prepare(following)  # nothing is done before it is open
+            self.company.displays.prepare(following)  # nothing is done before it is open
         return following
 
     def _failed(self, item: Item, error: MediaError) -> None:
@@ -459,10 +422,10 @@ class ResonateGroup:
     def _finished(self, playback: Playback) -> None:
         self._playback = None
         self._work_done += playback.last.work
-        self._end_streams()  # it may have ended by an error
+        self.company.end_streams()  # it may have ended by an error
         if playback.error is not None and self._take_up(playback, playback.error):
             return
-        self._item = None
+        self._standing.item = None
         self._program.ended()
         self._set_state(PlaybackState.IDLE)
         self._herald.ended()
@@ -475,10 +438,10 @@ class ResonateGroup:
         self._herald.broke(error, goes_on=goes_on)
         if rest is None:
             return False
-        self._move_to(rest.item, self.position_us if rest.position_us is None else rest.position_us)
+        self._standing.move_to(rest.item, self.position_us if rest.position_us is None else rest.position_us)
         self._playback = self._make_playback(broken.mix_rate)
-        self._playback.play(rest.item, start_at=rest.start_at, position_us=self._position_us)
-        if self._state == PlaybackState.PAUSED:
+        self._playback.play(rest.item, start_at=rest.start_at, position_us=self._standing.noted_position_us)
+        if self._standing.is_paused:
             self._playback.halt()
         else:
             self._set_state(PlaybackState.BUFFERING)
@@ -503,7 +466,7 @@ class ResonateGroup:
             clock=self._clock,
             render=self._render,
             media=self._media,
-            deliver=mine(self._deliver),
+            deliver=mine(self.company.deliver),
             report=mine(self._report),
             following=self._following,
             failed=mine(self._failed),
@@ -511,46 +474,20 @@ class ResonateGroup:
             finished=mine(self._finished),
         )
         self._playback = playback
-        self._audience.play_to(playback)
+        self.company.audience.play_to(playback)
         return playback
 
     async def _close_playback(self, state: PlaybackState) -> None:
         """Have nothing more be heard from here on; returns when every medium is let go of."""
         playback, self._playback = self._playback, None
-        self._end_streams()
+        self.company.end_streams()
         self._set_state(state)
         if playback is not None:
             await playback.close()
             self._work_done += playback.last.work
 
-    def _end_streams(self) -> None:
-        """End every player's stream right now, before another playing can begin one."""
-        self._deliver(dict.fromkeys(self._audience.end(), PlayerOutput(end=True)))
-
-    def _move_to(self, item: Item, position_us: int, at: ServerTimeUs | None = None) -> None:
-        self._item = item
-        self._position_us = position_us
-        self._position_at = self._clock.now() if at is None else at
-
     def _set_state(self, state: PlaybackState) -> None:
-        was_idle, self._state = self.is_idle, state
-        for client in self._members.values():
-            self._inform(client)
-        self._changed()
+        was_idle, self._standing.state = self.is_idle, state
+        self.company.inform()
         if self.is_idle and not was_idle:
             self._fell_idle(self)
-
-    def _inform(self, client: Client) -> None:
-        """Tell a client what group it is in and what plays."""
-        if client.session is not None:
-            client.session.group_update(playing=self.is_playing, group_id=self.group_id, name=self.name)
-            self._inform_of_medium(client)
-
-    def _inform_of_medium(self, client: Client) -> None:
-        if client.session is not None:
-            medium, position_us = self.snapshot().medium, self.position_us
-            is_heard = self._state == PlaybackState.PLAYING
-            if is_heard:  # after a silence it goes on from there only then
-                position_us -= max(0, self._position_at - self._clock.now())
-            client.session.metadata(medium, position_us=position_us, playing=is_heard)
-            self._displays.show(client)

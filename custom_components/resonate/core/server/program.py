@@ -30,6 +30,11 @@ class Program:
         return self.queue if self._coming is None else self._coming
 
     @property
+    def is_awaiting(self) -> bool:
+        """Whether another queue is to take its place."""
+        return self._coming is not None
+
+    @property
     def patience(self) -> int:
         """How many media may be tried one after another."""
         return min(len(self.latest.entries), MOST_FAILURES)

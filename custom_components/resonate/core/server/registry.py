@@ -70,7 +70,7 @@ class Registry:
 
     def picture_of(self, group: ResonateGroup) -> GroupSnapshot:
         """Return how a group stands."""
-        return self._volumes.shown(group.snapshot(), self.sounding(group))
+        return group.snapshot(self._volumes.of(self.sounding(group)))
 
     async def close(self) -> None:
         """Let go of the groups; the sessions must be over."""
@@ -162,11 +162,11 @@ class Registry:
         before = self._homes[client.client_id]
         if group is before or (group is None and len(before.members) == 1 and not before.is_named):
             return before
-        before.remove(client)
+        before.company.remove(client)
         client.group_before = None
         after = self._add_group(_new_group_id(), client.name) if group is None else group
         self._homes[client.client_id] = after
-        after.add(client)
+        after.company.add(client)
         self._rosters.moved(client.client_id, after.group_id)
         self._drop_if_empty(before)
         return after
@@ -177,7 +177,7 @@ class Registry:
             raise CommandRefusedError(Refusal.STILL_CONNECTED)
         del self.clients[client.client_id]
         group = self._homes.pop(client.client_id)
-        group.remove(client)
+        group.company.remove(client)
         self._drop_if_empty(group)
         self._notices.changed()
 
@@ -212,9 +212,9 @@ class Registry:
             return
         group = self._homes[client.client_id]
         if client.client_id in group.members:
-            group.session_replaced(client)
+            group.company.session_replaced(client)
         else:
-            group.add(client)
+            group.company.add(client)
         self._welcome(client)
         if client.loss_reason is not None:
             client.loss_reason = None
@@ -226,7 +226,7 @@ class Registry:
         client = self._client_of(session)
         if client is None or session.state is None:
             return
-        self._homes[client.client_id].client_changed(client)
+        self._homes[client.client_id].company.client_changed()
         self._volumes.reported(session)
         was_available, client.was_available = client.was_available, session.state.is_available
         if was_available and not client.was_available:
@@ -260,7 +260,7 @@ class Registry:
         self.clients[client.client_id] = self.clients.pop(client.client_id)
         if session.loss_reason != LossReason.SERVER_STOPPED:
             _LOGGER.info("%s (%s) lost: %s %s", client.name, client.client_id, session.loss_reason, session.detail)
-        self._homes[client.client_id].session_replaced(client)
+        self._homes[client.client_id].company.session_replaced(client)
         self._notices.emit(ClientLost(client_id=client.client_id, reason=session.loss_reason, detail=session.detail))
         self._notices.changed()
         self._client_lost(client.client_id, session.loss_reason)

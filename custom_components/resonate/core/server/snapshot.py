@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final, NamedTuple
 
 from ..events import LossReason
 from ..formats import StreamFormat
@@ -76,6 +77,20 @@ class MediumSnapshot:
     """Stands for its picture, which the server gives out; None without one, or while it is looked for."""
 
 
+class GroupVolume(NamedTuple):
+    """How loud the members of a group are together."""
+
+    level: int | None
+    """0-100, the mean of those that take one; what they were told counts until they confirm it."""
+    is_muted: bool | None
+    """Whether all are that can be muted."""
+    can_set_volume: bool
+    can_mute: bool
+
+
+NO_VOLUME: Final = GroupVolume(None, is_muted=None, can_set_volume=False, can_mute=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupSnapshot:
     """One group."""
@@ -93,9 +108,8 @@ class GroupSnapshot:
     """Position in the medium at `position_at`; it goes on from there while the state is PLAYING."""
     position_at: ServerTimeUs | None = None
     volume: int | None = None
-    """0-100, the mean of the members that take one; what they were told counts until they confirm it."""
+    """This and what follows as in `GroupVolume`."""
     is_muted: bool | None = None
-    """Whether all members are that can be muted."""
     can_set_volume: bool = False
     can_mute: bool = False
 

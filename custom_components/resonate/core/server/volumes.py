@@ -1,7 +1,7 @@
 """The volumes of players and groups: what they are, what they may be, and how they are set."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from ..clock import Clock
@@ -12,7 +12,7 @@ from ..units import ClientId
 from ..volume import MAX_VOLUME, mean_volume, spread
 from .client import Client
 from .session import Session
-from .snapshot import GroupSnapshot
+from .snapshot import GroupVolume
 from .unconfirmed import Unconfirmed
 
 
@@ -120,14 +120,13 @@ class Volumes:
 
     # What groups show
 
-    def shown(self, group: GroupSnapshot, members: Iterable[Client]) -> GroupSnapshot:
-        """Return the picture of a group with its volume and mute in it; who is not there does not count."""
+    def of(self, members: Iterable[Client]) -> GroupVolume:
+        """Return the volume and mute of those together; who is not there does not count."""
         present = list(_present(members))
         levels = [self._volume(session, state) for session, state in present if state.can_set_volume]
         mutes = [self._is_muted(session, state) for session, state in present if state.can_mute]
-        return replace(
-            group,
-            volume=mean_volume([level for level in levels if level is not None]),
+        return GroupVolume(
+            mean_volume([level for level in levels if level is not None]),
             is_muted=all(mutes) if mutes else None,
             can_set_volume=bool(levels),
             can_mute=bool(mutes),
