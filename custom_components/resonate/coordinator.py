@@ -15,6 +15,7 @@ from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 from homeassistant.util import dt as dt_util
 
+from .announcements import Announcer
 from .bridge import Bridge
 from .byte_streams import StreamOpener
 from .const import CONF_ADDRESSES, CONF_POLICY, DOMAIN, SIGNAL_CORE_EVENT
@@ -88,6 +89,7 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         self.presets = PresetStore(hass)
         self.scenes: dict[str, Scene] = {}
         """How players were, by entity, as snapshots were taken."""
+        self.announcer: Announcer
         self.sleep_timers: SleepTimers
         self.bridge: Bridge
         self._discovery: Discovery | None = None
@@ -113,6 +115,7 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
             on_event=self._handle_event,
         )
         spawn = partial(self.config_entry.async_create_background_task, self.hass)
+        self.announcer = Announcer(self.bridge, self.late_media)
         self._gatherer = Gatherer(self.bridge, spawn, self._named_groups)
         self.sleep_timers = SleepTimers(self.bridge, spawn)
         define, homes, named = self._named_groups.begin(), self._homes(), read_named_groups(self.config_entry)

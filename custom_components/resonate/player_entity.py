@@ -43,6 +43,7 @@ ALWAYS: Final = (
     | MediaPlayerEntityFeature.PAUSE
     | MediaPlayerEntityFeature.STOP
     | MediaPlayerEntityFeature.GROUPING
+    | MediaPlayerEntityFeature.MEDIA_ANNOUNCE
 )
 
 
@@ -59,11 +60,19 @@ class PlayerEntity(GroupActions):
 
     @override
     async def async_play_media(
-        self, media_type: MediaType | str, media_id: str, enqueue: MediaPlayerEnqueue | None = None, **kwargs: Any
+        self,
+        media_type: MediaType | str,
+        media_id: str,
+        enqueue: MediaPlayerEnqueue | None = None,
+        announce: bool | None = None,
+        **kwargs: Any,
     ) -> None:
-        """Play in place of what plays, or later; return when the medium is open, or in the queue."""
+        """Play in place of what plays, in between, or later; return when the medium is open, or in the queue."""
         order = MediaOrder.from_call(media_type, media_id, self.entity_id, kwargs.get("extra") or {})
-        await self.async_enqueue(order, enqueue)
+        if announce:
+            await self.async_announce(order)
+        else:
+            await self.async_enqueue(order, enqueue)
 
     @override
     async def async_browse_media(

@@ -52,6 +52,11 @@ class QueuePlayer(MediaPlayerEntity):
             self.target, order, self._action, keeps_queue=enqueue is MediaPlayerEnqueue.PLAY
         )
 
+    @translated
+    async def async_announce(self, order: MediaOrder) -> None:
+        """Let an order be heard in between; then all is as it was before."""
+        await self.coordinator.announcer.async_announce(self._action, self.target, order)
+
     @override
     @translated
     async def async_media_next_track(self) -> None:

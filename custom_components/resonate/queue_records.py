@@ -148,6 +148,9 @@ def places_to_json(groups: Groups, waiting: Mapping[GroupId, StoredQueue], now: 
 def place_of(group: GroupSnapshot, now: ServerTimeUs) -> Place:
     """Return where a group is in its queue at an instant."""
     medium, current = group.medium, group.queue.current
+    if (interrupted := group.interrupted) is not None:
+        is_there = interrupted.entry_id == current and interrupted.state is not PlaybackState.IDLE
+        return Place(current=current, position_us=interrupted.position_us if is_there else None)
     if medium is None or current is None or group.position_us is None or group.position_at is None:
         return Place(current=current)
     is_on = group.state is PlaybackState.PLAYING

@@ -156,7 +156,7 @@ MUTANTS: Final = (
     ),
     _fault(
         "a playing that was let go of goes on talking",
-        "server/group.py",
+        "server/performance.py",
         "if self._playback is playback:",
         "if playback is not None:",
         "server/test_group.py::test_what_an_old_playing_has_still_to_say_reaches_nobody",
@@ -458,8 +458,37 @@ MUTANTS: Final = (
     _fault(
         "a restored queue plays by itself",
         "server/group.py",
-        "            self._set_state(PlaybackState.PAUSED)\n        self._changed()\n",
-        "            self._set_state(PlaybackState.PLAYING)\n        self._changed()\n",
+        "            self.performance.set_state(PlaybackState.PAUSED)\n        self._changed()\n",
+        "            self.performance.set_state(PlaybackState.PLAYING)\n        self._changed()\n",
         "server/test_queueing.py::test_a_restored_queue_is_paused_where_it_was",
+    ),
+    # What is heard in between
+    _fault(
+        "music goes on where it was when an announcement was asked for",
+        "server/interjections.py",
+        "            self._note(standing, standing.position_at(at))  # it was heard until now\n",
+        "            pass\n",
+        "server/test_interjections.py::test_music_goes_on_at_the_frame_where_it_was_interrupted",
+    ),
+    _fault(
+        "what was paused plays behind an announcement",
+        "server/snapshot.py",
+        "return self.state in (PlaybackState.PLAYING, PlaybackState.BUFFERING)",
+        "return self.state != PlaybackState.IDLE",
+        "server/test_interjections.py::test_what_is_paused_stays_paused_at_its_place",
+    ),
+    _fault(
+        "an announcement that comes during another one is lost",
+        "server/performance.py",
+        "            self._interject(left)\n",
+        "            pass\n",
+        "server/test_interjections.py::test_they_come_one_after_another_also_while_one_is_heard",
+    ),
+    _fault(
+        "music behind an announcement that broke is lost",
+        "server/performance.py",
+        "            self._play_again()\n",
+        "            pass\n",
+        "server/test_interjections.py::test_one_that_breaks_gives_way_to_the_music",
     ),
 )

@@ -44,6 +44,8 @@ class FakeClient:
         self.confirms = True
         self.heard: list[tuple[str, dict[str, Any]]] = []
         self.chunk_count = 0
+        self.first_at: int | None = None
+        """When its present stream begins, on the server's clock, in microseconds."""
         self.byte_count = 0
         self._on_news = on_news
         self._socket: aiohttp.ClientWebSocketResponse | web.WebSocketResponse | None = None
@@ -124,6 +126,8 @@ class FakeClient:
             async for message in socket:
                 if message.type is aiohttp.WSMsgType.BINARY and message.data[0] == AUDIO_ID:
                     self.chunk_count += 1
+                    if self.first_at is None:
+                        self.first_at = int.from_bytes(message.data[1:HEADER_BYTES], "big", signed=True)
                     self.byte_count += len(message.data) - HEADER_BYTES
                 elif message.type is aiohttp.WSMsgType.BINARY:
                     self.images.append((message.data[0] - ARTWORK_ID, message.data[HEADER_BYTES:]))
@@ -137,7 +141,9 @@ class FakeClient:
     async def _hear(self, message: dict[str, Any]) -> None:
         kind, payload = message["type"], message["payload"]
         self.heard.append((kind, payload))
-        if kind == "server/hello":
+        if kind == "stream/start":
+            self.first_at = None
+        elif kind == "server/hello":
             await self._send_state()
         elif kind == "server/command" and self.confirms:
             player = payload["player"]

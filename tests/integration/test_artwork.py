@@ -115,6 +115,7 @@ async def test_a_display_shows_it_scaled_and_goes_black_afterwards(
     assert colour(image) == RED
     await act(hass, "media_stop", kitchen)
     await until(lambda: kitchen.images[-1] == (0, b""))
+    await until(lambda: "stream/end" in [kind for kind, _ in kitchen.heard])
     assert [payload for kind, payload in kitchen.heard if kind == "stream/end"] == [{"roles": ["player"]}]
 
 

@@ -45,14 +45,14 @@ async def test_from_idle_to_the_end_and_what_members_are_told_of_it() -> None:
         snapshot = house.group.snapshot()
         assert snapshot.medium is not None
         assert (snapshot.medium.title, snapshot.medium.is_seekable) == ("One", True)
-        assert house.group.work.encoded_chunks > 0
-        assert set(house.group.held_bytes) == {"ann", "bob"}
+        assert house.group.performance.work.encoded_chunks > 0
+        assert set(house.group.performance.held_bytes) == {"ann", "bob"}
         await house.clock.sleep(2 * SECOND)
         assert house.state() == PlaybackState.IDLE
         assert house.media_told() == [("one", "started"), ("one", "ended"), ("two", "started"), ("two", "ended")]
         assert isinstance(house.events[-1], PlaybackEnded)
-        assert house.group.held_bytes == {}
-        assert house.group.work != Work()
+        assert house.group.performance.held_bytes == {}
+        assert house.group.performance.work != Work()
         for session in house.sessions.values():
             assert [update.playing for update in session.updates] == [False, True, True, True, False]
             assert session.end_count == 1
@@ -264,7 +264,7 @@ async def test_play_right_after_stop_is_heard_and_the_old_one_says_nothing_more(
         assert (snapshot.state, snapshot.medium and snapshot.medium.media_id) == (PlaybackState.PLAYING, "new")
         assert house.sessions["ann"].stream_format == PCM_48
         assert np.array_equal(house.pcm("ann")[:9_000], ramp(9_000, 5))
-        assert house.group.work.encoded_chunks > 40
+        assert house.group.performance.work.encoded_chunks > 40
 
 
 async def test_what_an_old_playing_has_still_to_say_reaches_nobody() -> None:
@@ -568,7 +568,7 @@ async def test_the_rate_of_the_mix_is_what_the_members_are_going_to_be_sent() ->
         await house.group.play([wish(Material(ramp(48_000), repeats=60))])
         await house.clock.sleep(SECOND)
         assert house.sessions["ann"].starts[0].format == PCM_44
-        assert house.group.work.resampled_blocks == 0
+        assert house.group.performance.work.resampled_blocks == 0
 
 
 async def test_lead_and_delay_come_from_what_the_player_says() -> None:

@@ -83,11 +83,11 @@ async def test_a_machine_that_becomes_too_slow_is_told_before_anything_is_late_a
     monkeypatch.setattr("core.renderer.FEW_PIPELINES", 1)  # steps cost here what they cost, however long
     async with housed("ann") as house:
         slow = OneThread(house.clock, 1_000)
-        house.group._render = slow
+        house.group.performance._render = slow
         await house.group.play([wish(Material(ramp(32_768), repeats=600))])
         await house.clock.sleep(20 * SECOND)
         assert loads(house) == []
-        assert 0 < house.group.load < 0.05
+        assert 0 < house.group.performance.load < 0.05
         slow.cost_us = 230_000  # of 200 ms of audio
         began = house.clock.now()
         await house.clock.sleep(12 * SECOND)
@@ -109,7 +109,7 @@ async def test_a_machine_that_becomes_too_slow_is_told_before_anything_is_late_a
 async def test_a_source_that_stalls_and_a_start_and_a_seek_are_no_overload() -> None:
     async with housed("ann") as house:
         material = Material(ramp(32_768), repeats=600)
-        house.group._render = OneThread(house.clock, 5_000)
+        house.group.performance._render = OneThread(house.clock, 5_000)
         await house.group.play([wish(material)])
         await house.clock.sleep(10 * SECOND)
         house.media.shut(material)
@@ -127,7 +127,7 @@ async def test_groups_share_one_thread_and_one_that_catches_up_does_not_starve_t
     async with AsyncExitStack() as stack:
         houses = [await stack.enter_async_context(housed("ann", clock=clock)) for _ in range(8)]
         for house in houses:
-            house.group._render = render
+            house.group.performance._render = render
             await house.group.play([wish(Material(ramp(32_768), repeats=600))])
         await clock.sleep(10 * SECOND)
         # All the formats of a house at once, each primed from what is there, again and again.
@@ -142,4 +142,4 @@ async def test_groups_share_one_thread_and_one_that_catches_up_does_not_starve_t
             assert all(one.end == other.start for one, other in pairwise(chunks))
             assert chunks[-1].end > clock.now() + SECOND
         # Five steps a second of 12 ms each, and about as long waiting for the thread.
-        assert all(0.05 < house.group.load < 0.2 for house in houses[1:])
+        assert all(0.05 < house.group.performance.load < 0.2 for house in houses[1:])

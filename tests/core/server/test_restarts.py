@@ -24,7 +24,7 @@ SOON_US = LEAD_US + 10_000
 
 def break_next_step(house: House) -> None:
     """Let the next step of what plays fail."""
-    playback = house.group._playback
+    playback = house.group.performance._playback
     assert playback is not None
 
     def broken(*_: object) -> StepResult:
@@ -76,7 +76,7 @@ async def test_goes_on_where_it_was_heard_after_a_short_gap_and_says_so_once(
         (event,) = broke(house)
         assert (event.error, event.message, event.goes_on) == ("ZeroDivisionError", "ours", True)
         assert not material.is_closed
-        assert bob.client_id in house.group.held_bytes
+        assert bob.client_id in house.group.performance.held_bytes
     (record,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert record.exc_info
     assert material.is_closed
@@ -220,7 +220,7 @@ async def test_a_playing_that_broke_leaves_nothing_behind(caplog: pytest.LogCapt
         gone = []
         for _ in range(5):
             await house.clock.sleep(70 * SECOND)
-            gone.append(ref(house.group._playback))
+            gone.append(ref(house.group.performance._playback))
             break_next_step(house)
         await house.clock.sleep(SECOND)
         gc.collect()

@@ -230,12 +230,18 @@ class Asker:
                 queue.set_shuffle(is_shuffled=value, seed=1)
         return None
 
+    async def _interject(self, requests: list[MediaRequest]) -> None:
+        group = self.house.group
+        await group.interject(await group.open_interjection(requests[0]), requests[1:])
+
     def ask(self, act: str, value: object) -> Awaitable[None] | None:
         group = self.house.group
         at = ServerTimeUs(self.house.clock.now() + value) if isinstance(value, int) else None
         match act, value:
             case "play", list():
                 return group.play(self.wishes(*value))
+            case "interject", list():
+                return self._interject(self.wishes(*value))
             case "start_at", _:
                 return group.play(self.wishes("slow"), start_at=at)
             case "stop", _:
@@ -256,7 +262,10 @@ class Asker:
 
 
 acts = st.one_of(
-    st.tuples(st.just("play"), st.lists(st.sampled_from(sorted(KINDS_OF_MEDIA)), min_size=1, max_size=3)),
+    st.tuples(
+        st.sampled_from(["play", "interject"]),
+        st.lists(st.sampled_from(sorted(KINDS_OF_MEDIA)), min_size=1, max_size=3),
+    ),
     st.tuples(st.just("start_at"), st.integers(-500_000, 2 * SECOND)),
     st.tuples(st.sampled_from(["stop", "pause"]), st.one_of(st.none(), st.integers(0, SECOND))),
     st.tuples(st.just("resume"), st.none()),
@@ -289,12 +298,15 @@ def test_whatever_is_asked_for_at_once_the_next_play_is_heard_and_nothing_is_lef
     async def check() -> None:
         async with housed("ann") as house:
             Watcher(house, house.sessions["ann"])
-            house.group._render, house.group._media = SlowRunner(house.clock, step_us), SlowRunner(house.clock, 0)
+            house.group.performance._render = SlowRunner(house.clock, step_us)
+            house.group._media = house.group.performance._media = SlowRunner(house.clock, 0)
             alone = asyncio.all_tasks()
-            asker, asked = Asker(house), list[asyncio.Task[None]]()
+            asker, asked, between = Asker(house), list[asyncio.Task[None]](), list[asyncio.Task[None]]()
             for (act, value), (unit, length) in steps:
                 if (asking := asker.ask(act, value)) is not None:
                     asked.append(asyncio.create_task(_despite_errors(asking)))
+                    if act == "interject":
+                        between.append(asked[-1])
                 if unit == "us":
                     await house.clock.sleep(length)
                 for _ in range(length if unit == "turns" else 0):
@@ -304,6 +316,7 @@ def test_whatever_is_asked_for_at_once_the_next_play_is_heard_and_nothing_is_lef
                 assert house.state() != PlaybackState.BUFFERING
                 is_open = house.sessions["ann"].stream_format is not None
                 assert is_open == (house.state() == PlaybackState.PLAYING)
+            await asyncio.gather(*between)  # else it may come in between the last one
             house.group.queue.set_repeat(Repeat.OFF)
             last = Opened(ramp(30_000, 7))
             asker.materials.append(last)
@@ -543,7 +556,7 @@ async def test_members_that_come_and_go_leave_nothing_behind() -> None:
     def counts(home: Home, seams: object) -> tuple[object, ...]:
         gc.collect()
         group = home.server._registry.groups[GroupId("g")]
-        playback = group._playback
+        playback = group.performance._playback
         assert playback is not None
         return (
             seams.open_encoders,  # type: ignore[attr-defined]

@@ -31,7 +31,8 @@ class Appointment:
 
     def _begin(self, act: Callable[[], Awaitable[None]]) -> None:
         self._timer = None
-        self._task = asyncio.get_running_loop().create_task(self._keep(act))
+        # Begun right here: what is asked for a turn later is asked for later.
+        self._task = asyncio.Task(self._keep(act), loop=asyncio.get_running_loop(), eager_start=True)
 
     @staticmethod
     async def _keep(act: Callable[[], Awaitable[None]]) -> None:

@@ -33,7 +33,7 @@ class Company:
         self.name = name
         self._group_id = group_id
         self._standing = standing
-        self._changed = changed
+        self.changed = changed
         self._members: dict[ClientId, Client] = {}
         self.audience = Audience(self._members, clock)
         self.displays = Displays(self._members, pictures, heard=lambda: standing.item, changed=changed)
@@ -50,7 +50,7 @@ class Company:
         self._members[client.client_id] = client
         self._inform(client)
         self.audience.changed()
-        self._changed()
+        self.changed()
 
     def remove(self, client: Client) -> None:
         """Let a client go; nobody else hears a difference."""
@@ -59,7 +59,7 @@ class Company:
         if client.session is not None:
             client.session.deliver(PlayerOutput(end=True))
         self.audience.changed()
-        self._changed()
+        self.changed()
 
     def client_changed(self) -> None:
         """Take note that a member can hear now or no longer, wishes another format, or plays with another delay."""
@@ -70,7 +70,7 @@ class Company:
         self.audience.drop(client.client_id)
         self._inform(client)
         self.audience.changed()
-        self._changed()
+        self.changed()
 
     # What they are told
 
@@ -83,13 +83,13 @@ class Company:
         """Tell all what group they are in, whether it plays, and what."""
         for client in self._members.values():
             self._inform(client)
-        self._changed()
+        self.changed()
 
     def tell_progress(self) -> None:
         """Tell all what plays and where in it that is, the state being the same."""
         for client in self._members.values():
             self._inform_of_medium(client)
-        self._changed()
+        self.changed()
 
     def deliver(self, outputs: Mapping[ClientId, PlayerOutput]) -> None:
         """Have audio written to those it is for, and who are there."""

@@ -1,29 +1,27 @@
-"""A group of clients that hear the same: what is asked of it, and what its playing tells."""
+"""A group of clients that hear the same, and what is asked of it."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 from ..clock import Clock
-from ..errors import CommandRefusedError, MediaError, Refusal
-from ..events import Event, MediumState
+from ..errors import CommandRefusedError, MediaError, Refusal, ResonateError
+from ..events import Event
 from ..images import Picture
 from ..media.request import MediaRequest
 from ..queue import Queue
-from ..step import Halted, TrackEnded, TrackEvent, TrackStarted, TrackStarved, TrackTagged
 from ..stream.policy import SendPolicy
-from ..stream.work import Work
 from ..units import ClientId, GroupId, ServerTimeUs
 from .appointment import Appointment
-from .audience import mix_rate_for
 from .client import Client
 from .company import Company
 from .herald import Herald
+from .interjections import Interjections
 from .item import Item
+from .performance import Performance
 from .pictures import Pictures
-from .playback import Playback
 from .program import Program
 from .queue_controls import QueueControls
-from .restarts import Restarts
 from .runner import Runner
 from .snapshot import NO_VOLUME, GroupSnapshot, GroupVolume, PlaybackState
 from .standing import Standing
@@ -55,9 +53,7 @@ class ResonateGroup:
         self.is_named = False
         """It stays when nobody is in it."""
         self._clock = clock
-        self._render = render
         self._media = media
-        self._policy = policy
         self._changed = changed
         self._starts = starts
         self._fell_idle = fell_idle
@@ -66,14 +62,28 @@ class ResonateGroup:
         self._herald = Herald(group_id, name, clock=clock, emit=emit)
         self._program = Program()
         self.queue = QueueControls(self._program, self)
-        self._playback: Playback | None = None
-        self._restarts = Restarts()
         self._appointment = Appointment(clock)
         """A pause or a stop that is still to come."""
         self._errand = Appointment(clock)
         """What it has to do of itself as soon as it can."""
+        self._interjections = Interjections()
+        self.performance = Performance(
+            clock=clock,
+            render=render,
+            media=media,
+            policy=policy,
+            standing=self._standing,
+            company=self.company,
+            herald=self._herald,
+            program=self._program,
+            interjections=self._interjections,
+            fell_idle=lambda: fell_idle(self),
+            leave=lambda: self._soon(self.queue.go_on),
+            play_again=lambda: self._soon(self._play_again),
+            interject=lambda requests: self._soon(partial(self._interject_soon, requests)),
+        )
+        self._is_closed = False
         self._request_number = 0
-        self._work_done = Work()
 
     @property
     def name(self) -> str:
@@ -100,28 +110,6 @@ class ResonateGroup:
         """Whether nothing is heard or paused, nor about to be heard."""
         return self._standing.is_idle
 
-    @property
-    def work(self) -> Work:
-        """The work that was done for it so far."""
-        return self._work_done if self._playback is None else self._work_done + self._playback.last.work
-
-    @property
-    def load(self) -> float:
-        """The share of real time that the work for it takes, at present."""
-        return 0.0 if self._playback is None else self._playback.load.share(self._clock.now())
-
-    @property
-    def held_bytes(self) -> Mapping[ClientId, int]:
-        """What each player that it plays to holds."""
-        return {} if self._playback is None else self._playback.last.held_bytes
-
-    @property
-    def held_us(self) -> Mapping[ClientId, int]:
-        """How much audio each player that it plays to holds."""
-        now = self._clock.now()
-        ends = {} if self._playback is None else self._playback.last.held_until
-        return {client_id: max(0, end - now) for client_id, end in ends.items()}
-
     def snapshot(self, volume: GroupVolume = NO_VOLUME) -> GroupSnapshot:
         """Return how it stands; `volume` is that of its members together."""
         standing = self._standing
@@ -136,6 +124,7 @@ class ResonateGroup:
             queue=self._program.queue,
             position_us=None if item is None else standing.noted_position_us,
             position_at=None if item is None else standing.noted_at,
+            interrupted=self._interjections.interrupted,
             volume=volume.level,
             is_muted=volume.is_muted,
             can_set_volume=volume.can_set_volume,
@@ -230,18 +219,45 @@ class ResonateGroup:
             await item.close(self._media)
             return
         self._appointment.cancel()
+        self._interjections.end()
         self._program.arrive()
         if position_us is None or item.entry_id != queue.current or item.is_live:
             position_us = item.request.start_us
-        if self._playback is None:
-            self._restarts = Restarts()
-            self._playback = self._make_playback(mix_rate_for(item.sample_rate, self.company.members.values()))
-        self._playback.play(item, start_at=start_at, position_us=position_us)
-        self.company.displays.prepare(item)
-        if self._standing.state != PlaybackState.PLAYING:
-            self._standing.move_to(item, position_us)
-            self._set_state(PlaybackState.BUFFERING)
-        self._changed()
+        self.performance.begin(item, position_us=position_us, start_at=start_at)
+
+    async def open_interjection(self, request: MediaRequest) -> Item:
+        """Return a medium to be given to `interject`, open. Raises MediaError."""
+        item = Item(request)
+        await self._open(item)
+        return item
+
+    async def interject(
+        self, item: Item, others: Sequence[MediaRequest] = (), *, start_at: ServerTimeUs | None = None
+    ) -> None:
+        """Let an open medium, and others after it, be heard in between; then all is as it was before.
+
+        What played goes on where it was interrupted, what was paused stays so; the queue knows nothing of it. While
+        something else is in between they wait for their turn. What is asked for meanwhile counts instead of what was
+        interrupted. Raises FormatError as `play` does.
+        """
+        if self._is_closed or self._interjections.interrupted is not None:
+            if not self._is_closed:
+                self._interjections.add([item.request, *others])
+                self.follow_anew()
+            await item.close(self._media)
+            return
+        is_start = self.is_idle
+        try:
+            if is_start:
+                self._starts(self)
+            self.company.audience.require_playable()
+        except BaseException:
+            if is_start:
+                self._fell_idle(self)
+            await item.close(self._media)
+            raise
+        self._interjections.begin(self._standing, others)
+        self.performance.begin(item, position_us=item.request.start_us, start_at=start_at)
 
     async def _open(self, item: Item) -> None:
         try:
@@ -268,7 +284,7 @@ class ResonateGroup:
         """
         if self._standing.is_paused:
             return
-        if self._playback is None:
+        if not self.performance.is_on:
             raise CommandRefusedError(Refusal.NOTHING_PLAYS)
         if at is not None and at > self._clock.now():
             self._appointment.make(at, self.pause)
@@ -277,20 +293,17 @@ class ResonateGroup:
         item = self._standing.item
         if item is not None and item.info is not None and item.info.is_live:
             # A live source goes on at its edge, not where it was left.
-            await self._close_playback(PlaybackState.PAUSED)
+            await self.performance.close(PlaybackState.PAUSED)
             return
-        self._playback.halt()
-        self._standing.hold()
-        self._set_state(PlaybackState.PAUSED)
+        self.performance.halt()
 
     async def resume(self) -> None:
         """Go on after `pause`, else play what was played last. Raises CommandRefusedError when there is nothing."""
         self._appointment.cancel()
         if self.is_playing:
             return
-        if self._standing.is_paused and self._playback is not None:
-            self._playback.resume()
-            self._set_state(PlaybackState.BUFFERING)
+        if self._standing.is_paused and self.performance.is_on:
+            self.performance.go_on()
             return
         queue = self._program.latest if self._program.latest.current is not None else self._program.latest.skip()
         if queue is None:
@@ -303,21 +316,22 @@ class ResonateGroup:
             self._appointment.make(at, self.stop)
             return
         self._override()
+        self._interjections.end()
         self._standing.item = None
-        await self._close_playback(PlaybackState.IDLE)
+        await self.performance.close(PlaybackState.IDLE)
 
     async def seek(self, position_us: int) -> None:
         """Go on elsewhere in the medium. Raises CommandRefusedError where that is not possible."""
         item = self._standing.item
-        if item is not None and self._playback is None and self._standing.is_paused and not item.is_live:
+        if item is not None and not self.performance.is_on and self._standing.is_paused and not item.is_live:
             self._standing.move_to(item, max(position_us, 0))  # where it will be opened
             self.company.tell_progress()
             return
-        if self._playback is None or item is None:
+        if not self.performance.is_on or item is None:
             raise CommandRefusedError(Refusal.NOTHING_PLAYS)
         duration_us = None if item.info is None else item.info.duration_us
         position_us = max(position_us, 0) if duration_us is None else min(max(position_us, 0), duration_us)
-        self._playback.seek(item, position_us)
+        self.performance.seek(item, position_us)
         if self._standing.is_paused:
             self._standing.move_to(item, position_us)
             self.company.tell_progress()
@@ -348,13 +362,12 @@ class ResonateGroup:
         entry = queue.current_entry
         if entry is not None and position_us is not None:
             self._standing.move_to(Item(entry.request, entry.entry_id), position_us)
-            self._set_state(PlaybackState.PAUSED)
+            self.performance.set_state(PlaybackState.PAUSED)
         self._changed()
 
     def follow_anew(self) -> None:
         """Take note that something else may follow what is heard."""
-        if self._playback is not None:
-            self._playback.follow_anew()
+        self.performance.follow_anew()
         self._changed()
 
     async def seek_by(self, offset_us: int) -> None:
@@ -363,131 +376,36 @@ class ResonateGroup:
 
     def choose_channels_anew(self) -> None:
         """Have what plays say anew which channel each member hears; who hears the same notices nothing."""
-        if self._playback is not None:
-            self._playback.choose_anew()
+        self.performance.choose_anew()
 
     async def close(self) -> None:
         """End what plays, for good."""
+        self._is_closed = True
         await self.stop()
 
-    # What the playback tells
+    # What it does of itself
 
-    def _report(self, item: Item, event: TrackEvent) -> None:
-        match event:
-            case TrackStarted() if item.error is not None and not item.main.has_given:
-                pass  # there is nothing of it to be heard
-            case TrackStarted():
-                if not self._program.started(item) and not self._program.is_awaiting:
-                    self._errand.make(self._clock.now(), partial(self._leave, self._request_number))
-                self._standing.move_to(item, event.position_us, event.at)
-                if not item.was_heard and item.error is None:
-                    self._herald.medium(item, MediumState.STARTED, event.at)
-                item.was_heard = True
-                # Made before it was told to pause, it says nothing of what is heard now.
-                self._set_state(PlaybackState.PAUSED if self._standing.is_paused else PlaybackState.PLAYING)
-            case TrackEnded():
-                if item.was_heard and item.error is None:
-                    self._herald.medium(item, MediumState.ENDED, event.at)
-            case TrackStarved():
-                self._herald.starved(item, event)
-                if item is self._standing.item:
-                    self._standing.move_to(item, event.position_us, ServerTimeUs(event.at + event.length_us))
-                    self.company.tell_progress()
-            case TrackTagged():
-                if item.tag(event.tags):
-                    self._tell_metadata(item, event.at)
-            case Halted():
-                self._standing.move_to(item, event.position_us, event.at)
-                self._set_state(self._standing.state)
+    def _soon(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Have something done as soon as can be, unless something is asked for meanwhile."""
+        number = self._request_number
 
-    async def _leave(self, number: int) -> None:
-        """Go on behind what has been taken out and is heard nevertheless, unless something is asked for meanwhile."""
-        if number == self._request_number:
-            await self.queue.go_on()
+        async def act_unless_asked() -> None:
+            if number == self._request_number:
+                await act()
 
-    def _tell_metadata(self, item: Item, at: ServerTimeUs) -> None:
-        self._herald.metadata(item, at)
-        self.company.tell_progress()
+        self._errand.make(self._clock.now(), act_unless_asked)
 
-    def _following(self, item: Item) -> Item | None:
-        following = self._program.following(item)
-        if following is not None:
-            self.company.displays.prepare(following)  # nothing is done before it is open
-        return following
+    async def _play_again(self) -> None:
+        """Play what the queue is at, from where it was."""
+        try:
+            await self.play_from(self._program.queue, position_us=self.position_us)
+        except ResonateError:
+            if not self.performance.is_on:
+                await self.stop()
 
-    def _failed(self, item: Item, error: MediaError) -> None:
-        self._program.failed(item)
-        self._herald.failed(item, error)
-
-    def _finished(self, playback: Playback) -> None:
-        self._playback = None
-        self._work_done += playback.last.work
-        self.company.end_streams()  # it may have ended by an error
-        if playback.error is not None and self._take_up(playback, playback.error):
-            return
-        self._standing.item = None
-        self._program.ended()
-        self._set_state(PlaybackState.IDLE)
-        self._herald.ended()
-
-    def _take_up(self, broken: Playback, error: Exception) -> bool:
-        """Go on with what a playing that broke has left, where it was being heard; return whether that is done."""
-        now = self._clock.now()
-        rest = broken.hand_over() if self._restarts.allow(now) else None
-        goes_on = rest is not None
-        self._herald.broke(error, goes_on=goes_on)
-        if rest is None:
-            return False
-        self._standing.move_to(rest.item, self.position_us if rest.position_us is None else rest.position_us)
-        self._playback = self._make_playback(broken.mix_rate)
-        self._playback.play(rest.item, start_at=rest.start_at, position_us=self._standing.noted_position_us)
-        if self._standing.is_paused:
-            self._playback.halt()
-        else:
-            self._set_state(PlaybackState.BUFFERING)
-        return True
-
-    # Parts
-
-    def _make_playback(self, mix_rate: int) -> Playback:
-
-        def mine[**P](call: Callable[P, None]) -> Callable[P, None]:
-            """Let a playing that was let go of say nothing more: another may have begun."""
-
-            def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
-                if self._playback is playback:
-                    call(*args, **kwargs)
-
-            return guarded
-
-        playback = Playback(
-            mix_rate=mix_rate,
-            policy=self._policy,
-            clock=self._clock,
-            render=self._render,
-            media=self._media,
-            deliver=mine(self.company.deliver),
-            report=mine(self._report),
-            following=self._following,
-            failed=mine(self._failed),
-            load_changed=mine(self._herald.load),
-            finished=mine(self._finished),
-        )
-        self._playback = playback
-        self.company.audience.play_to(playback)
-        return playback
-
-    async def _close_playback(self, state: PlaybackState) -> None:
-        """Have nothing more be heard from here on; returns when every medium is let go of."""
-        playback, self._playback = self._playback, None
-        self.company.end_streams()
-        self._set_state(state)
-        if playback is not None:
-            await playback.close()
-            self._work_done += playback.last.work
-
-    def _set_state(self, state: PlaybackState) -> None:
-        was_idle, self._standing.state = self.is_idle, state
-        self.company.inform()
-        if self.is_idle and not was_idle:
-            self._fell_idle(self)
+    async def _interject_soon(self, requests: Sequence[MediaRequest]) -> None:
+        """Let media be heard in between, from the first that can be opened on."""
+        for index, request in enumerate(requests):
+            with suppress(ResonateError):
+                await self.interject(await self.open_interjection(request), requests[index + 1 :])
+                return

@@ -17,6 +17,7 @@ from .connector import Connector
 from .controls import Controls
 from .dialer import Dialer, Target
 from .group import ResonateGroup
+from .in_step import interject_together
 from .listener import Listener
 from .notices import Listener as Notice, Notices
 from .pictures import Pictures
@@ -167,6 +168,15 @@ class ResonateServer:
             when_open=gather if group.group_id == target else when_open,
         )
 
+    async def interject(self, targets: Sequence[ClientId | GroupId], requests: Sequence[MediaRequest]) -> None:
+        """Let groups hear media in between, at the same instant; then each is as it was before.
+
+        Returns when they are about to be heard. Raises as `play` does when that is so for none of the groups.
+        """
+        groups = list(dict.fromkeys(self._wake(target) for target in targets))
+        leads_ms = [client.lead_ms for group in groups for client in self._registry.sounding(group)]
+        await interject_together(groups, requests, clock=self._clock, lead_us=max(leads_ms, default=0) * US_PER_MS)
+
     async def pause(self, target: ClientId | GroupId, *, at: ServerTimeUs | None = None) -> None:
         """Let nothing more be heard until `resume`, from now on or from an instant on.
 
@@ -221,11 +231,13 @@ class ResonateServer:
         group = self._registry.group_of(source)
         if group is self._registry.group_of(target):
             return
-        queue = group.snapshot().queue
-        if not queue.entries:
+        shown = group.snapshot()
+        if not shown.queue.entries:
             raise CommandRefusedError(Refusal.NOTHING_TO_PLAY)
-        position_us = None if group.is_idle else group.position_us
-        await self.reinstate(target, queue, position_us=position_us, is_playing=group.is_playing)
+        position_us, is_playing = None if group.is_idle else group.position_us, group.is_playing
+        if (interrupted := shown.interrupted) is not None:
+            position_us, is_playing = interrupted.position_us, interrupted.is_to_play
+        await self.reinstate(target, shown.queue, position_us=position_us, is_playing=is_playing)
         await group.queue.clear()
 
     async def picture(self, target: ClientId | GroupId) -> Picture | None:
@@ -326,15 +338,15 @@ class ResonateServer:
         """Counters, as of now."""
         clients = self._registry.clients
         sessions = [client.session for client in clients.values() if client.session is not None]
-        groups = self._registry.groups.values()
-        work = sum((group.work for group in groups), Work())
+        performances = {group_id: group.performance for group_id, group in self._registry.groups.items()}
+        work = sum((performance.work for performance in performances.values()), Work())
         return ServerStatistics(
             encoded_chunk_count=work.encoded_chunks,
             resampled_block_count=work.resampled_blocks,
-            held_bytes={client_id: held for group in groups for client_id, held in group.held_bytes.items()},
-            held_us={client_id: held for group in groups for client_id, held in group.held_us.items()},
+            held_bytes={client_id: held for it in performances.values() for client_id, held in it.held_bytes.items()},
+            held_us={client_id: held for it in performances.values() for client_id, held in it.held_us.items()},
             lead_ms={client_id: client.lead_ms for client_id, client in clients.items() if client.is_player_ready},
-            load={group_id: group.load for group_id, group in self._registry.groups.items()},
+            load={group_id: performance.load for group_id, performance in performances.items()},
             loop_lag_us=self._loop_lag.worst_us,
             queued_bytes={session.client_id: session.queued_bytes for session in sessions if session.client_id},
             dropped_chunk_count=sum(session.dropped_chunk_count for session in sessions),

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from ..events import LossReason
 from ..formats import StreamFormat
 from ..queue import Queue
-from ..units import ClientId, GroupId, ServerTimeUs
+from ..units import ClientId, EntryId, GroupId, ServerTimeUs
 
 
 class PlaybackState(StrEnum):
@@ -77,6 +77,22 @@ class MediumSnapshot:
     """Stands for its picture, which the server gives out; None without one, or while it is looked for."""
 
 
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """What goes on once nothing more is heard in between."""
+
+    state: PlaybackState
+    entry_id: EntryId | None
+    """What was heard, or paused; None: nothing."""
+    position_us: int
+    """Where in that it goes on; a live source at its edge."""
+
+    @property
+    def is_to_play(self) -> bool:
+        """Whether it was heard, or about to be."""
+        return self.state in (PlaybackState.PLAYING, PlaybackState.BUFFERING)
+
+
 class GroupVolume(NamedTuple):
     """How loud the members of a group are together."""
 
@@ -107,6 +123,8 @@ class GroupSnapshot:
     position_us: int | None = None
     """Position in the medium at `position_at`; it goes on from there while the state is PLAYING."""
     position_at: ServerTimeUs | None = None
+    interrupted: Interrupted | None = None
+    """What `queue` goes on with behind what is heard in between, which has no place in it; None while nothing is."""
     volume: int | None = None
     """This and what follows as in `GroupVolume`."""
     is_muted: bool | None = None

@@ -40,9 +40,7 @@ class Standing:
     @property
     def position_us(self) -> int:
         """What of the item is heard now, or will be heard next."""
-        if self.state != PlaybackState.PLAYING:
-            return self.noted_position_us
-        return self.noted_position_us + max(0, self._clock.now() - self.noted_at)
+        return self.position_at(self._clock.now())
 
     @property
     def told_position_us(self) -> int:
@@ -50,6 +48,12 @@ class Standing:
         if self.state != PlaybackState.PLAYING:
             return self.noted_position_us
         return self.position_us - max(0, self.noted_at - self._clock.now())
+
+    def position_at(self, at: ServerTimeUs) -> int:
+        """Return what of the item is heard at an instant if it goes on as now."""
+        if self.state != PlaybackState.PLAYING:
+            return self.noted_position_us
+        return self.noted_position_us + max(0, at - self.noted_at)
 
     def move_to(self, item: Item, position_us: int, at: ServerTimeUs | None = None) -> None:
         """Take note of what is heard at an instant, None: now."""
