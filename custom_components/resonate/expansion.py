@@ -1,6 +1,7 @@
 """From what a user names to what is to be played: folders, albums and playlists become what is in them."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 import logging
 from typing import Final
@@ -66,7 +67,7 @@ async def _async_open_folder(hass: HomeAssistant, order: MediaOrder) -> BrowseMe
     if not await _async_is_folder(hass, order):
         return None
     try:
-        folder = await media_source.async_browse_media(hass, order.media_id, content_filter=is_audible)
+        folder = await media_source.async_browse_media(hass, order.media_id)
     except HomeAssistantError as error:
         if order.media_type == MediaType.PLAYLIST:
             return None
@@ -83,7 +84,10 @@ async def _async_is_folder(hass: HomeAssistant, order: MediaOrder) -> bool:
 
 async def _async_read_nested(hass: HomeAssistant, opener: StreamOpener, orders: list[MediaOrder]) -> list[MediaOrder]:
     """Put what is in playlists in their place; what is a list even then is left out."""
-    nested = [order for order in orders if _is_nested(order)][:MAX_NESTED]
+    # Of ten thousand, by a thread: that takes longer than Home Assistant's loop may be held up.
+    nested = await hass.async_add_executor_job(lambda: [order for order in orders if _is_nested(order)][:MAX_NESTED])
+    if not nested:
+        return orders
     contents = await asyncio.gather(*(_async_read_or_skip(hass, opener, order) for order in nested))
     found = dict(zip((order.media_id for order in nested), contents, strict=True))
     return [item for order in orders for item in found.get(order.media_id, [order])]
@@ -120,17 +124,16 @@ class _Walk:
         self._seen.add(folder.media_content_id)
         artist = folder.title if folder.media_class == MediaClass.ARTIST else artist
         album = folder.title if folder.media_class == MediaClass.ALBUM else album
-        children = folder.children or ()
-        has_songs = any(_is_song(child) for child in children)
-        for child in children:
+        found = await self._hass.async_add_executor_job(
+            _look_through, folder.children or (), self._order.entity_id, artist, album
+        )
+        for each in found:
             if len(self.found) > MAX_ITEMS:
                 return
-            if child.can_expand:
-                if depth < MAX_DEPTH and (inner := await self._async_open(child)) is not None:
-                    await self.async_take(inner, depth + 1, artist, album)
-            # A playlist beside songs is a list of them: they would come twice.
-            elif _is_song(child) or (child.can_play and not has_songs):
-                self.found.append(replace(_order_of(child, self._order.entity_id), artist=artist, album=album))
+            if isinstance(each, MediaOrder):
+                self.found.append(each)
+            elif depth < MAX_DEPTH and (inner := await self._async_open(each)) is not None:
+                await self.async_take(inner, depth + 1, artist, album)
 
     async def _async_open(self, item: BrowseMedia) -> BrowseMedia | None:
         media_id = item.media_content_id
@@ -138,10 +141,24 @@ class _Walk:
             return None
         self._seen.add(media_id)
         try:
-            return await media_source.async_browse_media(self._hass, media_id, content_filter=is_audible)
+            return await media_source.async_browse_media(self._hass, media_id)
         except HomeAssistantError as error:
             _LOGGER.debug("Left out, as it cannot be opened: %s: %s", media_id, error)
             return None
+
+
+def _look_through(
+    children: Iterable[BrowseMedia], entity_id: str, artist: str | None, album: str | None
+) -> list[MediaOrder | BrowseMedia]:
+    """Return what is to be played of a folder, and the folders in it. By a thread: there may be ten thousand."""
+    children = [child for child in children if child.can_expand or is_audible(child)]
+    has_songs = any(_is_song(child) for child in children)
+    return [
+        child if child.can_expand else replace(_order_of(child, entity_id), artist=artist, album=album)
+        for child in children
+        # A playlist beside songs is a list of them: they would come twice.
+        if child.can_expand or _is_song(child) or (child.can_play and not has_songs)
+    ]
 
 
 def _is_song(item: BrowseMedia) -> bool:

@@ -39,7 +39,7 @@ class GroupActions(QueueActions):
         if group is None:
             raise ServiceValidationError(translation_domain=DOMAIN, translation_key="refused_not_connected")
         self.coordinator.scenes[self.entity_id] = Scene(
-            queue=self._stored(group),
+            queue=await self._async_stored(group),
             was_playing=group.state in _AUDIBLE if group.interrupted is None else group.interrupted.is_to_play,
             volume_level=self.volume_level,
             is_muted=self.is_volume_muted,

@@ -24,15 +24,14 @@ class QueueActions(QueuePlayer):
         """Return what is in the queue, in the order in which it is played."""
         queue = Queue() if self._shown_group is None else self._shown_group.queue
         index = queue.current_index
-        end = None if limit is None else offset + limit
+        entries = queue.entries[offset : None if limit is None else offset + limit]
         return {
             "queue_position": None if index is None else index + 1,
             "queue_size": len(queue.entries),
             "repeat": REPEAT_TO_MODE[queue.repeat],
             "shuffle": queue.is_shuffled,
-            "items": [
-                _item(entry, position) for position, entry in enumerate(queue.entries[offset:end], start=offset + 1)
-            ],
+            # Ten thousand take longer than Home Assistant's loop may be held up.
+            "items": await self.hass.async_add_executor_job(_items, entries, offset + 1),
         }
 
     @translated
@@ -58,7 +57,7 @@ class QueueActions(QueuePlayer):
     async def async_save_queue(self, name: str) -> None:
         """Keep what is in the queue under a name."""
         group = self._shown_group
-        if group is None or not (stored := self._stored(group)).orders:
+        if group is None or not (stored := await self._async_stored(group)).orders:
             raise ServiceValidationError(translation_domain=DOMAIN, translation_key="refused_nothing_to_play")
         await self.coordinator.presets.async_save(name.strip(), replace(stored, place=Place()))
 
@@ -73,8 +72,8 @@ class QueueActions(QueuePlayer):
         self._preset(name)
         await self.coordinator.presets.async_remove(name.strip())
 
-    def _stored(self, group: GroupSnapshot) -> StoredQueue:
-        return stored_queue(group, self.coordinator.bridge.clock.now())
+    async def _async_stored(self, group: GroupSnapshot) -> StoredQueue:
+        return await self.hass.async_add_executor_job(stored_queue, group, self.coordinator.bridge.clock.now())
 
     async def _async_build(self, stored: StoredQueue) -> Queue:
         return await self.hass.async_add_executor_job(build_queue, self.coordinator.late_media, stored)
@@ -98,6 +97,10 @@ class QueueActions(QueuePlayer):
             translation_key="no_saved_queue",
             translation_placeholders={"name": name, "names": ", ".join(sorted(presets)) or "-"},
         )
+
+
+def _items(entries: Sequence[QueueEntry], first_position: int) -> list[dict[str, Any]]:
+    return [_item(entry, position) for position, entry in enumerate(entries, start=first_position)]
 
 
 def _item(entry: QueueEntry, position: int) -> dict[str, Any]:
