@@ -13,6 +13,7 @@ PLATFORMS: Final = [
     Platform.EVENT,
     Platform.MEDIA_PLAYER,
     Platform.NUMBER,
+    Platform.SELECT,
     Platform.SENSOR,
 ]
 

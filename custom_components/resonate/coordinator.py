@@ -20,6 +20,7 @@ from .bridge import Bridge
 from .byte_streams import StreamOpener
 from .const import CONF_ADDRESSES, CONF_POLICY, DOMAIN, SIGNAL_CORE_EVENT
 from .core.events import Event, MediumChanged, MediumState
+from .core.formats import StreamFormat
 from .core.queue import Queue
 from .core.server.server import ResonateServer
 from .core.server.settings import DEFAULT_PORT, ServerSettings
@@ -186,10 +187,13 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
 
     async def async_forget(self, device_id: str) -> None:
         """Drop a device that is away. Raises CommandRefusedError when it is not."""
-        client_id = self.devices.devices[device_id].client_id
+        forgotten = self.devices.devices[device_id]
+        client_id = forgotten.client_id
         if self.data.devices[device_id].client is not None:
             await self.bridge.async_ask(lambda server: server.forget(client_id))
         self.devices.async_forget(device_id)
+        # Nothing that was wished for it holds for whoever comes back.
+        self._tell_settings(KnownDevice(device_id=device_id, client_id=client_id, name=forgotten.name))
         self._memberships.async_forget(device_id)
         self._expect()
         self._named_groups.sync(self.bridge)
@@ -207,9 +211,17 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
     def set_volumes(self, device_id: str, *, max_volume: int, start_volume: int | None) -> None:
         """Let a player never be louder than that, and begin with that whenever it connects; None: as it is."""
         self.devices.async_set_volumes(device_id, max_volume=max_volume, start_volume=start_volume)
-        client_id = self.devices.devices[device_id].client_id
-        self.bridge.tell(lambda server: server.set_limits(client_id, max_volume=max_volume, start_volume=start_volume))
+        self._tell_settings(self.devices.devices[device_id])
         self._show(self._snapshot)
+
+    def choose_format(self, device_id: str, stream_format: StreamFormat | None) -> None:
+        """Let a player be sent this whenever it lists it, from now on; None: what it asks for."""
+        self.devices.async_choose_format(device_id, stream_format)
+        self._tell_settings(self.devices.devices[device_id])
+        self._show(self._snapshot)
+
+    def _tell_settings(self, device: KnownDevice) -> None:
+        self.bridge.tell(partial(_set_up, device=device))
 
     # What entities ask for
 
@@ -378,9 +390,15 @@ def _prepare(
     define(server)
     server.expect(homes)
     for device in devices:
-        server.set_limits(device.client_id, max_volume=device.max_volume, start_volume=device.start_volume)
+        _set_up(server, device)
     for group_id, queue, position_us in queues:
         server.restore(group_id, queue, position_us=position_us)
+
+
+def _set_up(server: ResonateServer, device: KnownDevice) -> None:
+    """Tell a server what the owner of a device wishes for it. On the core's loop."""
+    server.set_limits(device.client_id, max_volume=device.max_volume, start_volume=device.start_volume)
+    server.choose_format(device.client_id, device.chosen_format)
 
 
 class _Position(NamedTuple):

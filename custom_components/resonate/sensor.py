@@ -10,11 +10,11 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import DeviceView, ResonateConfigEntry, ResonateCoordinator
-from .core.formats import Codec, StreamFormat
 from .core.server.statistics import ServerStatistics
 from .core.units import US_PER_MS, ClientId
 from .entity import ResonateEntity
 from .figures import FigureCoordinator
+from .format_texts import format_text
 from .per_device import async_add_per_device
 from .silence import SilenceReason, silence_reason
 
@@ -24,16 +24,9 @@ SYNCHRONISED: Final = "synchronised"
 OUT_OF_SYNC: Final = "out_of_sync"
 
 
-def _format_text(stream_format: StreamFormat) -> str:
-    """Return a format as people write it: FLAC 48 kHz 16 bit."""
-    text = f"{stream_format.codec.upper()} {stream_format.sample_rate / 1000:g} kHz"
-    # Opus has no depth of its own.
-    return text if stream_format.codec is Codec.OPUS else f"{text} {stream_format.bit_depth} bit"
-
-
 def _codec(view: DeviceView) -> str | None:
     stream_format = None if view.client is None else view.client.stream_format
-    return None if stream_format is None else _format_text(stream_format)
+    return None if stream_format is None else format_text(stream_format)
 
 
 def _sync_state(view: DeviceView) -> str | None:

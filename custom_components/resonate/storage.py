@@ -10,6 +10,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.ulid import ulid_now
 
 from .const import DOMAIN
+from .core.formats import Codec, StreamFormat
 from .core.server.snapshot import ClientSnapshot
 from .core.units import ClientId
 from .core.volume import MAX_VOLUME
@@ -42,6 +43,8 @@ class KnownDevice:
     """It is never louder, 0-100."""
     start_volume: int | None = None
     """What it is set to whenever it connects; None: it stays as it is."""
+    chosen_format: StreamFormat | None = None
+    """What it is sent whenever it lists it; None: what it asks for."""
 
 
 class DeviceStore:
@@ -88,6 +91,12 @@ class DeviceStore:
     def async_set_volumes(self, device_id: str, *, max_volume: int, start_volume: int | None) -> None:
         """Keep how loud a device may be, and is to be at first."""
         self._put(replace(self._devices[device_id], max_volume=max_volume, start_volume=start_volume))
+        self._save_soon()
+
+    @callback
+    def async_choose_format(self, device_id: str, stream_format: StreamFormat | None) -> None:
+        """Keep what a device is to be sent."""
+        self._put(replace(self._devices[device_id], chosen_format=stream_format))
         self._save_soon()
 
     @callback
@@ -152,6 +161,7 @@ def _parse_devices(data: Any) -> Iterable[KnownDevice]:
             is_player=stored["is_player"] is True,
             max_volume=_volume(stored.get("max_volume", MAX_VOLUME)),
             start_volume=None if stored.get("start_volume") is None else _volume(stored["start_volume"]),
+            chosen_format=None if stored.get("chosen_format") is None else _format(stored["chosen_format"]),
             **{key: None if stored[key] is None else text_of(stored, key) for key in _OPTIONAL_TEXTS},
         )
         for stored in data["devices"]
@@ -166,3 +176,16 @@ def _volume(stored: Any) -> int:
     if not isinstance(stored, int) or not 0 <= stored <= MAX_VOLUME:
         raise DamagedError
     return stored
+
+
+def _format(stored: Any) -> StreamFormat | None:
+    """Return a format; None for one that this version cannot make."""
+    try:
+        codec = Codec(stored["codec"])
+    except ValueError as error:
+        raise DamagedError from error
+    numbers = {key: stored[key] for key in ("sample_rate", "channel_count", "bit_depth")}
+    if not all(isinstance(number, int) for number in numbers.values()):
+        raise DamagedError
+    stream_format = StreamFormat(codec=codec, **numbers)
+    return stream_format if stream_format.is_producible else None

@@ -11,6 +11,7 @@ from aiohttp import web
 AUDIO_ID: Final = 4
 ARTWORK_ID: Final = 8
 HEADER_BYTES: Final = 9
+PCM: Final = {"codec": "pcm", "channels": 2, "sample_rate": 48000, "bit_depth": 16}
 
 
 class FakeClient:
@@ -26,12 +27,14 @@ class FakeClient:
         mac_address: str | None = None,
         buffer_capacity: int = 1_000_000,
         artwork_channels: Sequence[dict[str, Any]] = (),
+        formats: Sequence[dict[str, Any]] = (PCM,),
         on_news: Callable[[], None] = lambda: None,
     ) -> None:
         self.client_id = client_id
         self.name = name or client_id.title()
         self.commands = commands
         self.buffer_capacity = buffer_capacity
+        self.formats = list(formats)
         self.roles = (*roles, "artwork@v1") if artwork_channels else roles
         self.artwork_channels = list(artwork_channels)
         self.images: list[tuple[int, bytes]] = []
@@ -61,6 +64,11 @@ class FakeClient:
     def streams(self) -> list[str]:
         """The stream messages it was sent, in their order."""
         return [kind for kind, _ in self.heard if kind.startswith("stream/")]
+
+    @property
+    def codecs(self) -> list[str]:
+        """How what it was sent was packed, by each stream/start."""
+        return [payload["player"]["codec"] for kind, payload in self.heard if kind == "stream/start"]
 
     @property
     def group_ids(self) -> list[str]:
@@ -178,7 +186,7 @@ class FakeClient:
             "supported_roles": list(self.roles),
             "device_info": device_info,
             "player@v1_support": {
-                "supported_formats": [{"codec": "pcm", "channels": 2, "sample_rate": 48000, "bit_depth": 16}],
+                "supported_formats": self.formats,
                 "buffer_capacity": self.buffer_capacity,
                 "supported_commands": list(self.commands),
             },

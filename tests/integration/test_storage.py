@@ -59,6 +59,13 @@ async def test_removing_the_entry_removes_its_stores(
     assert not list(store(hass, "devices").parent.glob(f"{DOMAIN}.*"))
 
 
+def a_device(chosen_format: object) -> dict[str, object]:
+    """Return a device as it is stored, with a choice."""
+    texts = dict.fromkeys(("manufacturer", "product_name", "software_version", "mac_address"))
+    named = {"device_id": "1", "client_id": "kitchen", "name": "Kitchen", "is_player": True}
+    return {"devices": [texts | named | {"chosen_format": chosen_format}]}
+
+
 @pytest.mark.parametrize(
     ("name", "data"),
     [
@@ -70,6 +77,10 @@ async def test_removing_the_entry_removes_its_stores(
         ("devices", {"devices": [{"device_id": "1"}]}),
         ("devices", {"devices": 7}),
         ("devices", {"devices": ["text"]}),
+        ("devices", a_device("flac")),
+        ("devices", a_device({"codec": "mp3", "sample_rate": 48_000, "channel_count": 2, "bit_depth": 16})),
+        ("devices", a_device({"codec": "flac", "sample_rate": "many", "channel_count": 2, "bit_depth": 16})),
+        ("devices", a_device({"codec": "flac", "sample_rate": 48_000, "channel_count": 2})),
         ("memberships", []),
         ("memberships", {"groups": 7}),
         ("memberships", {"groups": ["text"]}),
@@ -97,6 +108,20 @@ async def test_a_damaged_store_is_set_aside(
     assert issue.translation_placeholders is not None
     assert Path(issue.translation_placeholders["path"]).read_text() == text
     assert entry.state is ConfigEntryState.LOADED
+
+
+@pytest.mark.parametrize(("channel_count", "shown"), [(2, "FLAC 48 kHz 16 bit stereo"), (9, "automatic")])
+async def test_a_choice_that_this_version_cannot_make_is_none(
+    hass: HomeAssistant, entry: MockConfigEntry, channel_count: int, shown: str
+) -> None:
+    chosen = {"codec": "flac", "sample_rate": 48_000, "channel_count": channel_count, "bit_depth": 16}
+    whole = {"version": 1, "minor_version": 1, "key": f"{DOMAIN}.devices", "data": a_device(chosen)}
+    store(hass, "devices").parent.mkdir(exist_ok=True)
+    store(hass, "devices").write_text(json.dumps(whole))
+    await start(hass, entry)
+    state = hass.states.get("select.kitchen_format")
+    assert state is not None
+    assert state.state == shown
 
 
 async def test_a_store_that_is_no_json_is_set_aside(hass: HomeAssistant, entry: MockConfigEntry) -> None:

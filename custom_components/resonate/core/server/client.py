@@ -27,6 +27,8 @@ class Client:
         """Its latest, kept when it is gone."""
         self.loss_reason: LossReason | None = LossReason.CONNECTION_LOST
         """Why it is gone; None while it is there."""
+        self.chosen_format: StreamFormat | None = None
+        """What its owner wishes it to be sent, which holds while it lists that; None: no wish."""
         self.was_available = True
         """What it last said of that, in this session."""
         self.group_before: GroupId | None = None
@@ -91,10 +93,18 @@ class Client:
         return capacity * 9 // 10 if capacity <= _SMALL_CAPACITY_BYTES else capacity
 
     @property
+    def playable_formats(self) -> tuple[StreamFormat, ...]:
+        """All that it lists and we can make, most preferred first."""
+        return playable(self.formats, self.capacity_bytes)
+
+    @property
     def wished_formats(self) -> tuple[StreamFormat, ...]:
-        """What it is to be sent one of: what it asked for in this session, else all that it lists and we can make."""
-        listed = playable(self.formats, self.capacity_bytes)
-        return tuple(entry for entry in listed if entry == self.preferred_format) or listed
+        """What it is to be sent one of: its owner's choice, else what it asked for in this session, else all it can."""
+        listed = self.playable_formats
+        for wish in (self.chosen_format, self.preferred_format):
+            if wish in listed:
+                return (wish,)
+        return listed
 
     @property
     def format_problem(self) -> str | None:
@@ -155,6 +165,7 @@ class Client:
             can_set_volume=state is not None and state.can_set_volume,
             can_mute=state is not None and state.can_mute,
             can_set_output_delay=state is not None and state.can_set_output_delay,
+            formats=self.playable_formats,
             format_problem=self.format_problem if is_player else None,
             stream_format=None if session is None else session.stream_format,
             sent_bytes=0 if session is None else session.sent_bytes,

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from ..errors import CommandRefusedError, Refusal, UnknownTargetError
 from ..events import ClientCommanded, ClientConnected, ClientLost, ClientSyncChanged, LossReason
+from ..formats import StreamFormat
 from ..protocol.messages.client_command import ControllerCommand
 from ..protocol.messages.client_hello import ClientHello
 from ..protocol.messages.server_hello import ConnectionReason
@@ -58,6 +59,8 @@ class Registry:
         self._rosters = Rosters()
         self._expected: dict[ClientId, GroupId] = {}
         """Which group each client is in that has not come yet."""
+        self._chosen_formats: dict[ClientId, StreamFormat] = {}
+        """What owners wish their players to be sent, whether those are known or not."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     def picture(self, port: int | None) -> ServerSnapshot:
@@ -171,6 +174,16 @@ class Registry:
         self._drop_if_empty(before)
         return after
 
+    def choose_format(self, client_id: ClientId, stream_format: StreamFormat | None) -> None:
+        """Have a client be sent this whenever it lists it, None: what it asks for; it need not be known."""
+        if stream_format is None:
+            self._chosen_formats.pop(client_id, None)
+        else:
+            self._chosen_formats[client_id] = stream_format
+        if (client := self.clients.get(client_id)) is not None:
+            client.chosen_format = stream_format
+            self._homes[client_id].company.client_changed()
+
     def forget(self, client: Client) -> None:
         """Drop a client that is not connected. Raises CommandRefusedError when it is."""
         if client.session is not None:
@@ -194,6 +207,7 @@ class Registry:
                 session.end(LossReason.PROTOCOL_ERROR, f"more than {MAX_CLIENTS} clients")
                 return ConnectionReason.DISCOVERY
             client = self.clients[hello.client_id] = Client(hello.client_id)
+            client.chosen_format = self._chosen_formats.get(hello.client_id)
             self._homes[hello.client_id] = self._first_home(hello)
         elif client.session is None and (wanting := self._wanting(client.client_id)) is not None:
             self.move(client, wanting)

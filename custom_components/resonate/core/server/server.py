@@ -7,6 +7,7 @@ from typing import Final
 from ..clock import Clock
 from ..errors import CommandRefusedError, Refusal
 from ..events import Event, LossReason
+from ..formats import StreamFormat
 from ..images import Picture
 from ..media.request import MediaRequest
 from ..queue import Queue
@@ -271,6 +272,13 @@ class ResonateServer:
         """
         limit = MAX_VOLUME if max_volume is None else max_volume
         self._volumes.set_limits(client_id, VolumeLimits(max_volume=limit, start_volume=start_volume))
+
+    def choose_format(self, client_id: ClientId, stream_format: StreamFormat | None) -> None:
+        """Have a player be sent this whenever it lists it, whatever it asks for; None: what it asks for, or prefers.
+
+        Kept for clients that are not known, too. What plays goes on in it; the other players notice nothing.
+        """
+        self._registry.choose_format(client_id, stream_format)
 
     # The members of a group together. Both raise UnknownTargetError, and CommandRefusedError when none of them can.
 

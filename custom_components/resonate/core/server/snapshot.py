@@ -47,6 +47,8 @@ class ClientSnapshot:
     can_set_volume: bool = False
     can_mute: bool = False
     can_set_output_delay: bool = False
+    formats: tuple[StreamFormat, ...] = ()
+    """What it lists and we can make, most preferred first."""
     format_problem: str | None = None
     """Why it cannot be played to, to be put behind its name; None when it can."""
     stream_format: StreamFormat | None = None
