@@ -20,7 +20,7 @@ import voluptuous as vol
 from .const import SIGNAL_CORE_EVENT
 from .core.events import Event, PlaybackEnded
 from .happenings import Happening, HappeningType, async_listen
-from .players import our_players, view_of
+from .players import our_players, own_id_of, view_of
 
 
 class PlayerTrigger(Trigger):
@@ -119,7 +119,7 @@ class PlayerBackInSync(HappeningTrigger):
 
 
 class QueueEnded(PlayerTrigger):
-    """Everything was played to its end, and nobody stopped it."""
+    """Everything was played to its end, and nobody stopped it; in a group, all its members heard that, and it did."""
 
     @override
     async def async_attach_runner(
@@ -133,7 +133,8 @@ class QueueEnded(PlayerTrigger):
                 return
             for entity_id in list(self._players):
                 view = view_of(self._hass, entity_id)
-                if view is not None and view.group is not None and view.group.group_id == event.group_id:
+                heard_it = view is not None and view.device.client_id in event.client_ids
+                if heard_it or own_id_of(self._hass, entity_id) == event.group_id:
                     run_action({ATTR_ENTITY_ID: entity_id}, f"end of what {entity_id} played", None)
 
         untrack = await self._async_track()

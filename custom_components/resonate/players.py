@@ -21,10 +21,17 @@ def our_players(hass: HomeAssistant, entity_ids: set[str]) -> set[str]:
 
 
 @callback
+def own_id_of(hass: HomeAssistant, entity_id: str) -> str | None:
+    """Return our own id of the device, or of the named group, behind a media player; None for any other."""
+    entry = er.async_get(hass).async_get(entity_id)
+    return None if entry is None or entry.platform != DOMAIN else entry.unique_id
+
+
+@callback
 def view_of(hass: HomeAssistant, entity_id: str) -> DeviceView | None:
     """Return what is shown of the device behind a media player; None while we do not run, or for any other."""
-    entry = er.async_get(hass).async_get(entity_id)
-    return None if entry is None or entry.platform != DOMAIN else view_of_device(hass, entry.unique_id)
+    own_id = own_id_of(hass, entity_id)
+    return None if own_id is None else view_of_device(hass, own_id)
 
 
 @callback

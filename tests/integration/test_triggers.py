@@ -20,6 +20,7 @@ from custom_components.resonate.trigger import async_get_triggers
 from .fake_client import FakeClient
 from .helpers import LONG, SONG, Connect, Until, act, play, state_of, unload
 from .media_files import write_wav
+from .named import add_group, group_entity, play_on
 from .test_devices import device_of
 
 pytestmark = pytest.mark.usefixtures("songs")
@@ -174,6 +175,19 @@ async def test_the_end_of_all_is_told_but_no_stop(
     await play(hass, SONG, kitchen)
     await until(lambda: ran)
     assert data_of(ran, "entity_id") == ["media_player.kitchen"]
+
+
+async def test_the_end_of_what_a_named_group_plays_is_heard_by_it_and_its_members(
+    hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until, automate: Automate
+) -> None:
+    kitchen, bath = await connect("kitchen"), await connect("bath")
+    await connect("hall")
+    group = group_entity(hass, await add_group(hass, running, "Downstairs", kitchen, bath))
+    names = ["media_player.bath", "media_player.hall", "media_player.kitchen", group]
+    ran = await automate({"trigger": "resonate.queue_ended", "target": {"entity_id": names}})
+    await play_on(hass, SONG, group)
+    await until(lambda: len(ran) == 3)
+    assert sorted(data_of(ran, "entity_id")) == ["media_player.bath", group, "media_player.kitchen"]
 
 
 # What happens to players

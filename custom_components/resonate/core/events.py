@@ -118,6 +118,8 @@ class PlaybackEnded:
     """A group has nothing left to play; the last frame was audible."""
 
     group_id: GroupId
+    client_ids: tuple[ClientId, ...]
+    """Who was in it: a named group lets its members go at the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from core.errors import FormatError, MediaOpenError, UnknownTargetError
+from core.events import PlaybackEnded
 from core.formats import Codec, StreamFormat
 from core.media.media_stream import MediaStream
 from core.media.request import MediaRequest
@@ -63,6 +64,7 @@ async def test_playing_on_it_gathers_who_is_there_and_its_end_lets_them_go(house
     assert members(house) == ()
     assert are_alone(house, KITCHEN, BATH)
     assert house.clients["attic"].audio == []
+    assert house.events[-1] == PlaybackEnded(group_id=DOWN, client_ids=(KITCHEN, BATH))
 
 
 async def test_paused_it_keeps_them_and_stopped_it_lets_them_go(house: Home) -> None:

@@ -16,7 +16,7 @@ from ..events import (
     Underrun,
 )
 from ..step import TrackStarved
-from ..units import GroupId, ServerTimeUs
+from ..units import ClientId, GroupId, ServerTimeUs
 from .item import Item
 from .load import Load
 
@@ -89,6 +89,6 @@ class Herald:
             )
         )
 
-    def ended(self) -> None:
-        """Tell that nothing is left to play."""
-        self._emit(PlaybackEnded(group_id=self._group_id))
+    def ended(self, client_ids: tuple[ClientId, ...]) -> None:
+        """Tell that nothing is left to play for those."""
+        self._emit(PlaybackEnded(group_id=self._group_id, client_ids=client_ids))

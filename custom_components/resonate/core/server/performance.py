@@ -220,8 +220,9 @@ class Performance:
             return
         self._standing.item = None
         self._program.ended()
+        client_ids = tuple(self._company.members)
         self.set_state(PlaybackState.IDLE)
-        self._herald.ended()
+        self._herald.ended(client_ids)
 
     def _go_back(self, interrupted: Interrupted) -> None:
         """Be again as before what was in between."""
