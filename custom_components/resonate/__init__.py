@@ -15,6 +15,7 @@ from .const import DOMAIN, ISSUE_PORT_TAKEN, PLATFORMS
 from .coordinator import ResonateConfigEntry, ResonateCoordinator
 from .core.audio.resample import Engine, available_engines, find_engines
 from .core.errors import ResonateError
+from .queue_news import async_watch_queues
 from .reach import async_watch_reach
 from .services import async_register_actions
 from .storage import async_remove_stores
@@ -36,6 +37,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: ResonateConfigEntry) -> 
     """Start the server and everything that shows it."""
     await _async_get_soxr(hass)
     coordinator = ResonateCoordinator(hass, entry)
+    async_watch_queues(hass, entry, coordinator)  # first of all: queues that come back early are no news
     try:
         await coordinator.async_start()
     except UnsupportedStorageVersionError as error:

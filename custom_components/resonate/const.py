@@ -6,6 +6,8 @@ from homeassistant.const import Platform
 from homeassistant.util.signal_type import SignalType
 
 from .core.events import Event
+from .core.queue import Queue
+from .core.units import GroupId
 
 DOMAIN: Final = "resonate"
 PLATFORMS: Final = [
@@ -24,3 +26,8 @@ ISSUE_PORT_TAKEN: Final = "port_taken"
 
 SIGNAL_CORE_EVENT: Final = SignalType[Event](f"{DOMAIN}_core_event")
 """Sent with every event of the core, after the picture in which it is true."""
+SIGNAL_QUEUE_RESTORED: Final = SignalType[GroupId, Queue](f"{DOMAIN}_queue_restored")
+"""Sent when a group has been given back the queue that it had before a restart."""
+
+EVENT_QUEUE_CHANGED: Final = f"{DOMAIN}_queue_changed"
+"""Fired on Home Assistant's bus."""

@@ -1,10 +1,10 @@
 """Triggers on our media players: what they share, and those that the core's events bring about."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, cast, override
 
 from homeassistant.const import ATTR_ENTITY_ID
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, State, callback
+from homeassistant.core import CALLBACK_TYPE, Event as HomeAssistantEvent, HomeAssistant, State, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.target import TargetStateChangedData, async_track_target_selector_state_change_event
 from homeassistant.helpers.trigger import (
@@ -17,7 +17,7 @@ from homeassistant.helpers.trigger import (
 from homeassistant.helpers.typing import ConfigType
 import voluptuous as vol
 
-from .const import SIGNAL_CORE_EVENT
+from .const import EVENT_QUEUE_CHANGED, SIGNAL_CORE_EVENT
 from .core.events import Event, PlaybackEnded
 from .happenings import Happening, HappeningType, async_listen
 from .players import our_players, own_id_of, view_of
@@ -48,6 +48,18 @@ class PlayerTrigger(Trigger):
         return await async_track_target_selector_state_change_event(
             self._hass, self._target, self._state_changed, self._only_ours, self._retarget
         )
+
+    async def _async_track_and(self, listen: Callable[[], CALLBACK_TYPE]) -> CALLBACK_TYPE:
+        """Keep `_players` up to date, and listen; until the call that is returned is made."""
+        untrack = await self._async_track()
+        unlisten = listen()
+
+        @callback
+        def detach() -> None:
+            unlisten()
+            untrack()
+
+        return detach
 
     def _only_ours(self, entity_ids: set[str]) -> set[str]:
         return our_players(self._hass, entity_ids)
@@ -83,15 +95,7 @@ class HappeningTrigger(PlayerTrigger):
                 if view is not None and view.device.client_id == happening.client_id:
                     run_action({ATTR_ENTITY_ID: entity_id, **happening.attributes}, f"{self.kind} of {entity_id}", None)
 
-        untrack = await self._async_track()
-        unlisten = async_listen(self._hass, handle)
-
-        @callback
-        def detach() -> None:
-            unlisten()
-            untrack()
-
-        return detach
+        return await self._async_track_and(lambda: async_listen(self._hass, handle))
 
 
 class PlayerLost(HappeningTrigger):
@@ -137,12 +141,21 @@ class QueueEnded(PlayerTrigger):
                 if heard_it or own_id_of(self._hass, entity_id) == event.group_id:
                     run_action({ATTR_ENTITY_ID: entity_id}, f"end of what {entity_id} played", None)
 
-        untrack = await self._async_track()
-        unlisten = async_dispatcher_connect(self._hass, SIGNAL_CORE_EVENT, handle)
+        return await self._async_track_and(lambda: async_dispatcher_connect(self._hass, SIGNAL_CORE_EVENT, handle))
+
+
+class QueueChanged(PlayerTrigger):
+    """Another medium is in a player's queue, or in another place."""
+
+    @override
+    async def async_attach_runner(
+        self, run_action: TriggerActionRunner, did_not_trigger: TriggerNotTriggeredReporter | None = None
+    ) -> CALLBACK_TYPE:
+        """Run the action with each player whose queue it is, and what more the event says."""
 
         @callback
-        def detach() -> None:
-            unlisten()
-            untrack()
+        def handle(event: HomeAssistantEvent) -> None:
+            for entity_id in [it for it in self._players if it in event.data[ATTR_ENTITY_ID]]:
+                run_action({**event.data, ATTR_ENTITY_ID: entity_id}, f"queue of {entity_id}", event.context)
 
-        return detach
+        return await self._async_track_and(lambda: self._hass.bus.async_listen(EVENT_QUEUE_CHANGED, handle))

@@ -13,7 +13,7 @@ from .core.server.snapshot import GroupSnapshot
 from .core.units import US_PER_S, EntryId
 from .entity import translated
 from .media import MediaOrder, name_of
-from .queue_player import REPEAT_TO_MODE, QueuePlayer
+from .queue_player import REPEAT_TO_MODE, QueuePlayer, place_in
 from .queue_records import Place, StoredQueue, build_queue, stored_queue
 
 
@@ -23,11 +23,9 @@ class QueueActions(QueuePlayer):
     async def async_get_queue(self, offset: int = 0, limit: int | None = None) -> dict[str, Any]:
         """Return what is in the queue, in the order in which it is played."""
         queue = Queue() if self._shown_group is None else self._shown_group.queue
-        index = queue.current_index
         entries = queue.entries[offset : None if limit is None else offset + limit]
         return {
-            "queue_position": None if index is None else index + 1,
-            "queue_size": len(queue.entries),
+            **place_in(queue),
             "repeat": REPEAT_TO_MODE[queue.repeat],
             "shuffle": queue.is_shuffled,
             # Ten thousand take longer than Home Assistant's loop may be held up.

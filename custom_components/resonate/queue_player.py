@@ -132,9 +132,13 @@ class QueuePlayer(MediaPlayerEntity):
     @override
     def extra_state_attributes(self) -> dict[str, Any]:
         """Where in its queue it is, counted from 1, and how long that is."""
-        queue = Queue() if self._shown_group is None else self._shown_group.queue
-        index = queue.current_index
-        return {"queue_position": None if index is None else index + 1, "queue_size": len(queue.entries)}
+        return place_in(Queue() if self._shown_group is None else self._shown_group.queue)
+
+
+def place_in(queue: Queue) -> dict[str, Any]:
+    """Return where in a queue a group is, counted from 1, and how long that is."""
+    index = queue.current_index
+    return {"queue_position": None if index is None else index + 1, "queue_size": len(queue.entries)}
 
 
 async def _change(queue: QueueControls, change: Callable[[QueueControls], Awaitable[None] | None]) -> None:

@@ -8,10 +8,11 @@ from functools import partial
 from typing import Final
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.event import async_call_later
 
 from .bridge import Bridge
-from .const import DOMAIN
+from .const import DOMAIN, SIGNAL_QUEUE_RESTORED
 from .core.errors import ResonateError
 from .core.queue import Queue
 from .core.server.server import ResonateServer
@@ -104,12 +105,14 @@ class QueueStore:
         stored = self._waiting[group_id]
         queue = await self._async_build(stored)
         with suppress(ResonateError):  # it is gone again, or everything ends
-            given = await self._bridge.async_call(
+            is_given, group = await self._bridge.async_call(
                 partial(_restore, group_id=group_id, queue=queue, position_us=stored.place.position_us)
             )
             # At once: should all end before the next picture, it would be written nowhere.
-            self._groups = {**self._groups, group_id: given}
+            self._groups = {**self._groups, group_id: group}
             del self._waiting[group_id]
+            if is_given:
+                async_dispatcher_send(self._hass, SIGNAL_QUEUE_RESTORED, group_id, group.queue)
         self._returning.discard(group_id)
 
     async def _async_build(self, stored: StoredQueue) -> Queue:
@@ -124,9 +127,11 @@ class QueueStore:
         await self._places.async_save(places_to_json(groups, waiting, self._bridge.clock.now()))
 
 
-def _restore(server: ResonateServer, *, group_id: GroupId, queue: Queue, position_us: int | None) -> GroupSnapshot:
-    server.restore(group_id, queue, position_us=position_us)
-    return server.snapshot.groups[group_id]
+def _restore(
+    server: ResonateServer, *, group_id: GroupId, queue: Queue, position_us: int | None
+) -> tuple[bool, GroupSnapshot]:
+    is_given = server.restore(group_id, queue, position_us=position_us)
+    return is_given, server.snapshot.groups[group_id]
 
 
 def _marks(groups: Groups) -> object:

@@ -6,7 +6,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.trigger import Trigger
 
 from .media_triggers import PositionReached, TrackAboutToEnd, TrackChanged
-from .player_triggers import PlayerBack, PlayerBackInSync, PlayerLost, PlayerOutOfSync, QueueEnded
+from .player_triggers import PlayerBack, PlayerBackInSync, PlayerLost, PlayerOutOfSync, QueueChanged, QueueEnded
 
 TRIGGERS: Final[dict[str, type[Trigger]]] = {
     "player_back": PlayerBack,
@@ -14,6 +14,7 @@ TRIGGERS: Final[dict[str, type[Trigger]]] = {
     "player_lost": PlayerLost,
     "player_out_of_sync": PlayerOutOfSync,
     "position_reached": PositionReached,
+    "queue_changed": QueueChanged,
     "queue_ended": QueueEnded,
     "track_about_to_end": TrackAboutToEnd,
     "track_changed": TrackChanged,

@@ -18,7 +18,7 @@ from custom_components.resonate.condition import async_get_conditions
 from custom_components.resonate.trigger import async_get_triggers
 
 from .fake_client import FakeClient
-from .helpers import LONG, SONG, Connect, Until, act, play, state_of, unload
+from .helpers import LONG, SONG, Connect, Until, act, attribute_of, play, state_of, unload
 from .media_files import write_wav
 from .named import add_group, group_entity, play_on
 from .test_devices import device_of
@@ -175,6 +175,24 @@ async def test_the_end_of_all_is_told_but_no_stop(
     await play(hass, SONG, kitchen)
     await until(lambda: ran)
     assert data_of(ran, "entity_id") == ["media_player.kitchen"]
+
+
+async def test_a_queue_that_changes_is_told_for_each_player(
+    hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until, automate: Automate
+) -> None:
+    kitchen, bath = await connect("kitchen"), await connect("bath")
+    await connect("hall")
+    names = ["media_player.kitchen", "media_player.bath", "media_player.hall"]
+    ran = await automate({"trigger": "resonate.queue_changed", "target": {"entity_id": names}})
+    await play(hass, LONG, kitchen, bath)
+    await until(lambda: len(ran) >= 2)
+    assert sorted(data_of(ran, "entity_id")) == ["media_player.bath", "media_player.kitchen"]
+    await hass.services.async_call("automation", "turn_off", {"entity_id": "all"}, blocking=True)
+    await play(hass, LONG, kitchen, enqueue="add")
+    await until(lambda: attribute_of(hass, kitchen, "queue_size") == 2)
+    await pass_s(hass, 2)
+    assert len(ran) == 2
+    assert set(data_of(ran, "reason")) == {"added"}
 
 
 async def test_the_end_of_what_a_named_group_plays_is_heard_by_it_and_its_members(
