@@ -16,6 +16,7 @@ from homeassistant.config_entries import (
 from homeassistant.const import CONF_HOST, CONF_PORT
 from homeassistant.core import callback
 from homeassistant.helpers.selector import (
+    BooleanSelector,
     NumberSelector,
     NumberSelectorConfig,
     NumberSelectorMode,
@@ -27,7 +28,7 @@ from homeassistant.helpers.selector import (
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 import voluptuous as vol
 
-from .const import CONF_ADDRESSES, CONF_POLICY, DOMAIN
+from .const import CONF_ADDRESSES, CONF_PLAY_ON, CONF_POLICY, DOMAIN
 from .coordinator import ResonateConfigEntry
 from .core.server.settings import DEFAULT_PORT
 from .core.stream.policy import SendPolicy
@@ -49,6 +50,7 @@ OPTIONS_SCHEMA = vol.Schema(
         vol.Required(CONF_POLICY): SelectSelector(
             SelectSelectorConfig(options=list(SendPolicy), translation_key=CONF_POLICY)
         ),
+        vol.Required(CONF_PLAY_ON, default=False): BooleanSelector(),
     }
 )
 
@@ -140,7 +142,7 @@ class ResonateOptionsFlow(OptionsFlow):
                 return self.async_create_entry(data={**user_input, CONF_ADDRESSES: addresses})
             errors[CONF_ADDRESSES] = "invalid_address"
             placeholders["address"] = bad[0]
-        suggested = user_input or {CONF_POLICY: SendPolicy.BALANCED, **self.config_entry.options}
+        suggested = user_input or {CONF_POLICY: SendPolicy.BALANCED, CONF_PLAY_ON: False, **self.config_entry.options}
         return self.async_show_form(
             step_id="init",
             data_schema=self.add_suggested_values_to_schema(OPTIONS_SCHEMA, suggested),

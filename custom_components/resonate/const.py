@@ -20,6 +20,7 @@ PLATFORMS: Final = [
 ]
 
 CONF_ADDRESSES: Final = "addresses"
+CONF_PLAY_ON: Final = "play_on"
 CONF_POLICY: Final = "policy"
 
 ISSUE_PORT_TAKEN: Final = "port_taken"

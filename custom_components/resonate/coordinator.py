@@ -18,7 +18,7 @@ from homeassistant.util import dt as dt_util
 from .announcements import Announcer
 from .bridge import Bridge
 from .byte_streams import StreamOpener
-from .const import CONF_ADDRESSES, CONF_POLICY, DOMAIN, SIGNAL_CORE_EVENT
+from .const import CONF_ADDRESSES, CONF_PLAY_ON, CONF_POLICY, DOMAIN, SIGNAL_CORE_EVENT
 from .core.events import Event, MediumChanged, MediumState
 from .core.formats import StreamFormat
 from .core.queue import Queue
@@ -121,7 +121,7 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         self.sleep_timers = SleepTimers(self.bridge, spawn)
         define, homes, named = self._named_groups.begin(), self._homes(), read_named_groups(self.config_entry)
         self._queues = QueueStore(self.hass, self.late_media, bridge=self.bridge, spawn=spawn)
-        await self._queues.async_load({*homes.values(), *named})
+        await self._queues.async_load({*homes.values(), *named}, plays_on=self._plays_on)
         queues = await self._queues.async_take(named)
         devices = tuple(self.devices.devices.values())
         await self.bridge.async_start(partial(_prepare, define=define, homes=homes, queues=queues, devices=devices))
@@ -131,6 +131,7 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
             self._discovery = Discovery(self.hass, settings, port, dial=self._dial, undial=self._undial)
             self._discovery.set_addresses(self.config_entry.options.get(CONF_ADDRESSES, ()))
             await self._discovery.async_start()
+            self._queues.async_begin()
         except BaseException:
             await self.async_stop()
             raise
@@ -166,6 +167,8 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         async_report_port(self.hass, self.config_entry.entry_id, wanted=wanted.port, port=self.data.port)
         self._discovery.set_addresses(self.config_entry.options.get(CONF_ADDRESSES, ()))
         self._named_groups.sync(self.bridge)
+        if self._queues is not None and not self._plays_on:
+            self._queues.async_give_up()
         self._show(self._snapshot)
         return True
 
@@ -222,6 +225,11 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
 
     def _tell_settings(self, device: KnownDevice) -> None:
         self.bridge.tell(partial(_set_up, device=device))
+
+    @property
+    def _plays_on(self) -> bool:
+        """Whether what played is to play on after a restart."""
+        return bool(self.config_entry.options.get(CONF_PLAY_ON, False))
 
     # What entities ask for
 
@@ -313,7 +321,7 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         if self._gatherer is not None:
             self._gatherer.update(snapshot)
         if self._queues is not None:
-            self._queues.async_update(snapshot.groups)
+            self._queues.async_update(snapshot)
         self._remember()
 
     def _view(

@@ -1,6 +1,6 @@
 """What is kept of a queue: which media, in which order, and where in it one was."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -26,6 +26,8 @@ class Place:
     position_us: int | None = None
     """None: nothing was on."""
     duration_us: int | None = None
+    is_playing: bool = False
+    """As it was stored: what was on was heard, or about to be, and not paused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +130,10 @@ def _order_to_json(order: MediaOrder) -> dict[str, Any]:
     }
 
 
-def places_to_json(groups: Groups, waiting: Mapping[GroupId, StoredQueue], now: ServerTimeUs) -> dict[str, Any]:
-    """Return where all groups are in their queues as JSON."""
+def places_to_json(
+    groups: Groups, waiting: Mapping[GroupId, StoredQueue], now: ServerTimeUs, *, playing: Container[GroupId] = ()
+) -> dict[str, Any]:
+    """Return where all groups are in their queues as JSON; `playing` are those that play, or are about to play on."""
     places = {group_id: queue.place for group_id, queue in waiting.items()}
     places |= {group_id: place_of(group, now) for group_id, group in groups.items() if group.queue.entries}
     return {
@@ -139,6 +143,7 @@ def places_to_json(groups: Groups, waiting: Mapping[GroupId, StoredQueue], now: 
                 "current": place.current,
                 "position_us": place.position_us,
                 "duration_us": place.duration_us,
+                "is_playing": group_id in playing,
             }
             for group_id, place in places.items()
         ]
@@ -206,6 +211,7 @@ def parse_places(data: Any) -> dict[GroupId, Place]:
             current=None if place["current"] is None else EntryId(_number(place, "current")),
             position_us=None if place["position_us"] is None else max(0, _number(place, "position_us")),
             duration_us=None if place["duration_us"] is None else _number(place, "duration_us"),
+            is_playing=place.get("is_playing") is True,  # not written at first
         )
         for place in data["places"]
     }

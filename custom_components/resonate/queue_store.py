@@ -1,6 +1,6 @@
 """Queues survive a restart: what is in them, where they were, and whether something was on."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Set as AbstractSet
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -16,10 +16,11 @@ from .const import DOMAIN, SIGNAL_QUEUE_RESTORED
 from .core.errors import ResonateError
 from .core.queue import Queue
 from .core.server.server import ResonateServer
-from .core.server.snapshot import GroupSnapshot, PlaybackState
+from .core.server.snapshot import GroupSnapshot, PlaybackState, ServerSnapshot
 from .core.units import GroupId
 from .gathering import Spawn
 from .late_media import LateMedia
+from .play_on import PlayOn
 from .queue_records import (
     Groups,
     Place,
@@ -36,6 +37,8 @@ KEY_QUEUES: Final = f"{DOMAIN}.queues"
 KEY_PLACES: Final = f"{DOMAIN}.places"
 SAVE_DELAY_S: Final = 30.0
 """As much may be lost when the power goes; oftener would wear out the cards that many Home Assistants live on."""
+STOP_DELAY_S: Final = 1.0
+"""Likewise of what no longer plays: it is not to start by itself after a power cut."""
 
 
 class QueueStore:
@@ -55,13 +58,19 @@ class QueueStore:
         self._waiting: dict[GroupId, StoredQueue] = {}
         """Those whose group has not come yet."""
         self._returning: set[GroupId] = set()
+        self._play_on = PlayOn(hass, bridge, spawn, self._async_save_in_time)
         self._groups: Groups = {}
         self._written: object = None
+        self._written_playing: AbstractSet[GroupId] = frozenset()
         self._cancel: CALLBACK_TYPE | None = None
+        self._is_hurried = False
         self._is_closed = False
 
-    async def async_load(self, known: Collection[GroupId]) -> None:
-        """Read what was stored for these groups; a damaged store is set aside, and there are no queues then."""
+    async def async_load(self, known: Collection[GroupId], *, plays_on: bool = False) -> None:
+        """Read what was stored for these groups; a damaged store is set aside, and there are no queues then.
+
+        `plays_on`: what played when it was stored is to play on, from `async_begin` on.
+        """
         queues = await async_read(self._hass, self._queues, parse_queues) or {}
         places = await async_read(self._hass, self._places, parse_places) or {}
         self._waiting = {
@@ -69,37 +78,72 @@ class QueueStore:
             for group_id, queue in queues.items()
             if group_id in known
         }
+        self._written_playing = frozenset(group_id for group_id, place in places.items() if place.is_playing)
+        if plays_on:
+            self._play_on.async_expect(self._written_playing & self._waiting.keys())
+
+    @callback
+    def async_begin(self) -> None:
+        """Let what is to play on do so as soon as Home Assistant runs."""
+        self._play_on.async_begin()
+
+    @callback
+    def async_give_up(self) -> None:
+        """Let nothing play on by itself that does not yet."""
+        self._play_on.async_give_up()
 
     async def async_take(self, group_ids: Collection[GroupId]) -> list[tuple[GroupId, Queue, int | None]]:
         """Return the queues of groups that are there from the start, each with the position it is to be paused at."""
         taken = {group_id: self._waiting.pop(group_id) for group_id in group_ids if group_id in self._waiting}
-        return [
+        built = [
             (group_id, await self._async_build(stored), stored.place.position_us) for group_id, stored in taken.items()
         ]
+        for restored in built:
+            self._play_on.async_restored(*restored)
+        return built
 
     @callback
-    def async_update(self, groups: Groups) -> None:
+    def async_update(self, snapshot: ServerSnapshot) -> None:
         """Take note of how all groups stand, and give those their queue back that have come."""
-        self._groups = groups
+        self._groups = groups = snapshot.groups
         for group_id in [it for it in self._waiting if it in groups and it not in self._returning]:
             self._returning.add(group_id)
             self._spawn(self._async_give_back(group_id), "resonate queue")
-        if self._cancel is None and (_marks(groups) != self._written or _is_any_playing(groups)):
-            self._cancel = async_call_later(self._hass, SAVE_DELAY_S, self._async_save_later)
+        self._play_on.async_update(snapshot)
+        self._async_save_in_time()
 
     async def async_close(self) -> None:
         """Write what has not been written; what becomes of the groups from here on is no news."""
         self._is_closed = True
+        self._play_on.async_close()
         if self._cancel is not None:
             self._cancel()
             self._cancel = None
             await self._async_save()
 
+    @callback
+    def _async_save_in_time(self) -> None:
+        if self._is_closed:
+            return
+        if self._written_playing - self._playing():
+            if not self._is_hurried:
+                if self._cancel is not None:
+                    self._cancel()
+                self._is_hurried = True
+                self._cancel = async_call_later(self._hass, STOP_DELAY_S, self._async_save_later)
+        elif self._cancel is None and (_marks(self._groups) != self._written or _is_any_playing(self._groups)):
+            self._cancel = async_call_later(self._hass, SAVE_DELAY_S, self._async_save_later)
+
+    def _playing(self) -> AbstractSet[GroupId]:
+        """Return the groups that play, or are still to play on."""
+        audible = (PlaybackState.PLAYING, PlaybackState.BUFFERING)
+        return self._play_on.awaited | {key for key, group in self._groups.items() if group.state in audible}
+
     async def _async_save_later(self, _: datetime) -> None:
         self._cancel = None
+        self._is_hurried = False
         await self._async_save()
-        if not self._is_closed:
-            self.async_update(self._groups)
+        self._async_save_in_time()
 
     async def _async_give_back(self, group_id: GroupId) -> None:
         stored = self._waiting[group_id]
@@ -110,6 +154,7 @@ class QueueStore:
             )
             # At once: should all end before the next picture, it would be written nowhere.
             self._groups = {**self._groups, group_id: group}
+            self._play_on.async_restored(group_id, queue, stored.place.position_us)
             del self._waiting[group_id]
             if is_given:
                 async_dispatcher_send(self._hass, SIGNAL_QUEUE_RESTORED, group_id, group.queue)
@@ -120,11 +165,12 @@ class QueueStore:
 
     async def _async_save(self) -> None:
         groups, waiting = self._groups, dict(self._waiting)
-        marks = _marks(groups)
+        marks, playing = _marks(groups), self._playing()
         if marks != self._written:
             self._written = marks
             await self._queues.async_save(await self._hass.async_add_executor_job(queues_to_json, groups, waiting))
-        await self._places.async_save(places_to_json(groups, waiting, self._bridge.clock.now()))
+        self._written_playing = playing
+        await self._places.async_save(places_to_json(groups, waiting, self._bridge.clock.now(), playing=playing))
 
 
 def _restore(

@@ -15,7 +15,7 @@ from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, get_schema_suggested_value
 
-from custom_components.resonate.const import CONF_ADDRESSES, CONF_POLICY, DOMAIN
+from custom_components.resonate.const import CONF_ADDRESSES, CONF_PLAY_ON, CONF_POLICY, DOMAIN
 from custom_components.resonate.discovery import CLIENT_TYPE
 
 from .helpers import free_port
@@ -187,7 +187,7 @@ async def test_options_that_need_no_restart(hass: HomeAssistant, running: MockCo
     good = {CONF_ADDRESSES: [" 127.0.0.1:1 ", ""], CONF_POLICY: "balanced"}
     result = await hass.config_entries.options.async_configure(result["flow_id"], good)
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert running.options == {CONF_ADDRESSES: ["127.0.0.1:1"], CONF_POLICY: "balanced"}
+    assert running.options == {CONF_ADDRESSES: ["127.0.0.1:1"], CONF_POLICY: "balanced", CONF_PLAY_ON: False}
     await hass.async_block_till_done()
     assert running.runtime_data is coordinator
 

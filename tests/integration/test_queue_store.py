@@ -188,7 +188,7 @@ async def test_what_was_given_back_a_moment_before_the_end_is_not_lost(
     store = QueueStore(hass, late_media, bridge=bridge, spawn=hass.async_create_task)
     with patch.object(queue_store, "parse_queues", parse):
         await store.async_load({group_id})
-    store.async_update({group_id: there})
+    store.async_update(ServerSnapshot(groups={group_id: there}))
     await hass.async_block_till_done()
     hass_storage.clear()
     await store.async_close()  # and the next picture has not come

@@ -60,3 +60,16 @@ def test_every_change_shows(change: Callable[[Client, FakeSession], None]) -> No
 def test_another_group_shows() -> None:
     client, _ = connected()
     assert (client.snapshot(HERE).group_id, client.snapshot(GroupId("there")).group_id) == (HERE, "there")
+
+
+def test_it_is_ready_from_its_first_state_on_unless_it_is_used_by_something_else_or_nothing_fits() -> None:
+    client, session = connected()
+    assert client.snapshot(HERE).is_ready
+    assert session.state is not None
+    session.state = replace(session.state, is_available=False)
+    assert not client.snapshot(HERE).is_ready
+    session.state = None
+    assert not client.snapshot(HERE).is_ready
+    deaf, session = Client(ClientId("ben")), FakeSession(hello("ben"))
+    deaf.session = session  # type: ignore[assignment]
+    assert not deaf.snapshot(HERE).is_ready

@@ -167,6 +167,7 @@ class Client:
             can_set_output_delay=state is not None and state.can_set_output_delay,
             formats=self.playable_formats,
             format_problem=self.format_problem if is_player else None,
+            is_ready=self.is_player_ready and self.format_problem is None,
             stream_format=None if session is None else session.stream_format,
             sent_bytes=0 if session is None else session.sent_bytes,
             is_out_of_sync=state is not None and state.is_out_of_sync,

@@ -51,6 +51,8 @@ class ClientSnapshot:
     """What it lists and we can make, most preferred first."""
     format_problem: str | None = None
     """Why it cannot be played to, to be put behind its name; None when it can."""
+    is_ready: bool = False
+    """It can be played to right now."""
     stream_format: StreamFormat | None = None
     """What it is being sent; None when nothing."""
     sent_bytes: int = field(default=0, compare=False)
