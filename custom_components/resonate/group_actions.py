@@ -10,14 +10,11 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
-from .core.server.snapshot import PlaybackState
 from .core.units import US_PER_S, ClientId, GroupId, ServerTimeUs
 from .entity import translated
 from .media import MediaOrder
 from .queue_actions import QueueActions
 from .scene import Scene
-
-_AUDIBLE = (PlaybackState.PLAYING, PlaybackState.BUFFERING)
 
 
 class GroupActions(QueueActions):
@@ -40,7 +37,7 @@ class GroupActions(QueueActions):
             raise ServiceValidationError(translation_domain=DOMAIN, translation_key="refused_not_connected")
         self.coordinator.scenes[self.entity_id] = Scene(
             queue=await self._async_stored(group),
-            was_playing=group.state in _AUDIBLE if group.interrupted is None else group.interrupted.is_to_play,
+            was_playing=group.is_on,
             volume_level=self.volume_level,
             is_muted=self.is_volume_muted,
         )

@@ -136,8 +136,7 @@ class QueueStore:
 
     def _playing(self) -> AbstractSet[GroupId]:
         """Return the groups that play, or are still to play on."""
-        audible = (PlaybackState.PLAYING, PlaybackState.BUFFERING)
-        return self._play_on.awaited | {key for key, group in self._groups.items() if group.state in audible}
+        return self._play_on.awaited | {group_id for group_id, group in self._groups.items() if group.is_on}
 
     async def _async_save_later(self, _: datetime) -> None:
         self._cancel = None

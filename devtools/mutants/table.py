@@ -473,8 +473,8 @@ MUTANTS: Final = (
     _fault(
         "what was paused plays behind an announcement",
         "server/snapshot.py",
-        "return self.state in (PlaybackState.PLAYING, PlaybackState.BUFFERING)",
-        "return self.state != PlaybackState.IDLE",
+        "        return self.state in AUDIBLE_STATES",
+        "        return self.state != PlaybackState.IDLE",
         "server/test_interjections.py::test_what_is_paused_stays_paused_at_its_place",
     ),
     _fault(

@@ -235,10 +235,10 @@ class ResonateServer:
         shown = group.snapshot()
         if not shown.queue.entries:
             raise CommandRefusedError(Refusal.NOTHING_TO_PLAY)
-        position_us, is_playing = None if group.is_idle else group.position_us, group.is_playing
-        if (interrupted := shown.interrupted) is not None:
-            position_us, is_playing = interrupted.position_us, interrupted.is_to_play
-        await self.reinstate(target, shown.queue, position_us=position_us, is_playing=is_playing)
+        position_us = None if group.is_idle else group.position_us
+        if shown.interrupted is not None:
+            position_us = shown.interrupted.position_us
+        await self.reinstate(target, shown.queue, position_us=position_us, is_playing=shown.is_on)
         await group.queue.clear()
 
     async def picture(self, target: ClientId | GroupId) -> Picture | None:

@@ -21,6 +21,9 @@ class PlaybackState(StrEnum):
     PAUSED = "paused"
 
 
+AUDIBLE_STATES: Final = (PlaybackState.PLAYING, PlaybackState.BUFFERING)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientSnapshot:
     """One known client, connected or not."""
@@ -94,7 +97,7 @@ class Interrupted:
     @property
     def is_to_play(self) -> bool:
         """Whether it was heard, or about to be."""
-        return self.state in (PlaybackState.PLAYING, PlaybackState.BUFFERING)
+        return self.state in AUDIBLE_STATES
 
 
 class GroupVolume(NamedTuple):
@@ -134,6 +137,11 @@ class GroupSnapshot:
     is_muted: bool | None = None
     can_set_volume: bool = False
     can_mute: bool = False
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the queue is heard, or about to be, or will be again behind what is heard in between."""
+        return (self.state if self.interrupted is None else self.interrupted.state) in AUDIBLE_STATES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,9 +3,7 @@
 from ..clock import Clock
 from ..units import ServerTimeUs
 from .item import Item
-from .snapshot import PlaybackState
-
-_AUDIBLE_STATES = (PlaybackState.PLAYING, PlaybackState.BUFFERING)
+from .snapshot import AUDIBLE_STATES, PlaybackState
 
 
 class Standing:
@@ -25,7 +23,7 @@ class Standing:
     @property
     def is_playing(self) -> bool:
         """Whether something is heard, or about to be."""
-        return self.state in _AUDIBLE_STATES
+        return self.state in AUDIBLE_STATES
 
     @property
     def is_idle(self) -> bool:
