@@ -1,6 +1,7 @@
 """Owns the core and shows the entities one frozen picture of it."""
 
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,6 +20,7 @@ from .announcements import Announcer
 from .bridge import Bridge
 from .byte_streams import StreamOpener
 from .const import CONF_ADDRESSES, CONF_PLAY_ON, CONF_POLICY, DOMAIN, SIGNAL_CORE_EVENT
+from .core.errors import CommandRefusedError
 from .core.events import Event, MediumChanged, MediumState
 from .core.formats import StreamFormat
 from .core.queue import Queue
@@ -269,6 +271,33 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
             self._expect()
         self._release([client_id])
 
+    async def async_turn_off(self, device_id: str) -> None:
+        """Let a player leave its group, the others play on, and be quiet until it is turned on or played to."""
+        client_id = self.devices.devices[device_id].client_id
+        await self.async_unjoin(client_id)
+        with suppress(CommandRefusedError):  # nothing plays
+            await self.bridge.async_ask(lambda server: server.pause(client_id))
+        self.devices.async_set_off(device_id, is_off=True)
+        self._named_groups.sync(self.bridge)
+        self._show(self._snapshot)
+
+    async def async_turn_on(self, device_id: str) -> None:
+        """Let a player go on with what it last had; a named group of it that plays takes it in."""
+        client_id = self.devices.devices[device_id].client_id
+        self._turn_on([device_id])
+        self._show(self._snapshot)
+        await self.async_play_on(client_id)
+
+    async def async_play_on(self, target: ClientId | GroupId) -> None:
+        """Let a group, or the client's, go on if it has anything to go on with."""
+        with suppress(CommandRefusedError):
+            await self.bridge.async_ask(lambda server: server.resume(target))
+
+    def _turn_on(self, device_ids: Iterable[str]) -> None:
+        for device_id in device_ids:
+            self.devices.async_set_off(device_id, is_off=False)
+        self._named_groups.sync(self.bridge)
+
     async def async_dismiss_guests(self, group_id: GroupId) -> None:
         """Let all go that were only joined to a named group."""
         members = self._named_groups.clients_of(group_id)
@@ -300,7 +329,10 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
 
     @callback
     def _show(self, snapshot: ServerSnapshot) -> None:
-        self._snapshot = snapshot
+        before, self._snapshot = self._snapshot, snapshot
+        off = [device for device in self.devices.devices.values() if device.is_off]
+        if begun := [it.device_id for it in off if _is_on(it, snapshot) and not _is_on(it, before)]:
+            self._turn_on(begun)
         for client in snapshot.clients.values():
             device, is_news = self.devices.async_learn(client)
             if is_news:
@@ -413,3 +445,9 @@ class _Position(NamedTuple):
     position_us: int | None
     at: ServerTimeUs | None
     on_the_wall: datetime | None
+
+
+def _is_on(device: KnownDevice, snapshot: ServerSnapshot) -> bool:
+    """Whether the queue of a device's group is heard."""
+    client = snapshot.clients.get(device.client_id)
+    return client is not None and snapshot.groups[client.group_id].is_on

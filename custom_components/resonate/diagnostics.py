@@ -52,7 +52,7 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: Resonat
             {
                 # A number in place of the id: who plays together is what one wants to know.
                 "group_number": None if view.group is None else groups.index(view.group.group_id),
-                "silence_reason": silence_reason(view.client, view.group),
+                "silence_reason": silence_reason(view.client, view.group, is_off=view.device.is_off),
                 **_redacted(asdict(replace(view, group=None))),
                 "group": _plays(view.group),
             }

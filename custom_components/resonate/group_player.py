@@ -59,6 +59,18 @@ class ResonateGroupPlayer(CoordinatorEntity[ResonateCoordinator], PlayerEntity):
 
     @override
     @translated
+    async def async_turn_off(self) -> None:
+        """Stop: a group has nothing else that could be off."""
+        await self.coordinator.bridge.async_ask(lambda server: server.stop(self.target))
+
+    @override
+    @translated
+    async def async_turn_on(self) -> None:
+        """Play on."""
+        await self.coordinator.async_play_on(self.target)
+
+    @override
+    @translated
     async def async_unjoin_player(self) -> None:
         """Let all go that were only joined to it."""
         await self.coordinator.async_dismiss_guests(self.target)

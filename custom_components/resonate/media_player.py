@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import override
 
+from homeassistant.components.media_player import MediaPlayerState
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
@@ -14,6 +15,8 @@ from .per_device import async_add_per_device
 from .player_entity import MAX_VOLUME, PlayerEntity
 
 PARALLEL_UPDATES = 0
+
+_QUIET = (MediaPlayerState.IDLE, MediaPlayerState.PAUSED)
 
 
 async def async_setup_entry(
@@ -58,6 +61,18 @@ class ResonateMediaPlayer(ResonateEntity, PlayerEntity):
 
     @override
     @translated
+    async def async_turn_off(self) -> None:
+        """Leave the group and be quiet; no named group takes this player along."""
+        await self.coordinator.async_turn_off(self._view.device.device_id)
+
+    @override
+    @translated
+    async def async_turn_on(self) -> None:
+        """Go on with what was played last, or with a named group that plays."""
+        await self.coordinator.async_turn_on(self._view.device.device_id)
+
+    @override
+    @translated
     async def async_unjoin_player(self) -> None:
         """Leave the group; the others play on."""
         await self.coordinator.async_unjoin(self.target)
@@ -76,3 +91,5 @@ class ResonateMediaPlayer(ResonateEntity, PlayerEntity):
         else:
             self._show_volume(client.volume, client.is_muted, can_set=client.can_set_volume, can_mute=client.can_mute)
         self._show_group(self._view.group, self._view.position_at)
+        if self._view.device.is_off and self._attr_state in _QUIET:
+            self._attr_state = MediaPlayerState.OFF

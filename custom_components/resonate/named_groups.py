@@ -54,9 +54,10 @@ class NamedGroup:
     device_ids: tuple[str, ...]
 
     def definition(self, devices: Mapping[str, KnownDevice]) -> Definition:
-        """Return what the core is told; a device that was removed is no member any more."""
+        """Return what the core is told; a device that was removed or is turned off is no member."""
         known = (devices.get(device_id) for device_id in self.device_ids)
-        return Definition(self.name, tuple(device.client_id for device in known if device is not None))
+        present = (device for device in known if device is not None and not device.is_off)
+        return Definition(self.name, tuple(device.client_id for device in present))
 
 
 def read_named_groups(entry: ConfigEntry[Any]) -> dict[GroupId, NamedGroup]:

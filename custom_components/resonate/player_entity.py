@@ -44,6 +44,8 @@ ALWAYS: Final = (
     | MediaPlayerEntityFeature.STOP
     | MediaPlayerEntityFeature.GROUPING
     | MediaPlayerEntityFeature.MEDIA_ANNOUNCE
+    | MediaPlayerEntityFeature.TURN_ON
+    | MediaPlayerEntityFeature.TURN_OFF
 )
 
 

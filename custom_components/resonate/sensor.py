@@ -36,7 +36,7 @@ def _sync_state(view: DeviceView) -> str | None:
 
 
 def _silence(view: DeviceView) -> str:
-    return silence_reason(view.client, view.group)
+    return silence_reason(view.client, view.group, is_off=view.device.is_off)
 
 
 def _buffer_ms(statistics: ServerStatistics, client_id: ClientId) -> int | None:

@@ -48,14 +48,18 @@ LOSS_TO_REASON: Final = {
 """Any other loss, or none that is known of: it is not found."""
 
 
-def silence_reason(client: ClientSnapshot | None, group: GroupSnapshot | None) -> SilenceReason:
-    """Say why a player is not heard; None: not seen since the start, in no group.
+def silence_reason(
+    client: ClientSnapshot | None, group: GroupSnapshot | None, *, is_off: bool = False
+) -> SilenceReason:
+    """Say why a player is not heard; None: not seen since the start, in no group. `is_off`: its owner turned it off.
 
     What would still keep it silent once something plays comes before that nothing does: ready means ready.
     """
     if client is None or not client.is_connected:
         loss = None if client is None else client.loss_reason
         return SilenceReason.NOT_FOUND if loss is None else LOSS_TO_REASON.get(loss, SilenceReason.NOT_FOUND)
+    if is_off and (group is None or group.state in (PlaybackState.IDLE, PlaybackState.PAUSED)):
+        return SilenceReason.SWITCHED_OFF
     if not client.is_available:
         return SilenceReason.IN_USE
     if client.format_problem is not None:

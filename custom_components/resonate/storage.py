@@ -43,6 +43,8 @@ class KnownDevice:
     """It is never louder, 0-100."""
     start_volume: int | None = None
     """What it is set to whenever it connects; None: it stays as it is."""
+    is_off: bool = False
+    """Its owner turned it off: until it is turned on or played to, no named group takes it along."""
     chosen_format: StreamFormat | None = None
     """What it is sent whenever it lists it; None: what it asks for."""
 
@@ -91,6 +93,12 @@ class DeviceStore:
     def async_set_volumes(self, device_id: str, *, max_volume: int, start_volume: int | None) -> None:
         """Keep how loud a device may be, and is to be at first."""
         self._put(replace(self._devices[device_id], max_volume=max_volume, start_volume=start_volume))
+        self._save_soon()
+
+    @callback
+    def async_set_off(self, device_id: str, *, is_off: bool) -> None:
+        """Keep whether a device is turned off."""
+        self._put(replace(self._devices[device_id], is_off=is_off))
         self._save_soon()
 
     @callback
@@ -161,6 +169,7 @@ def _parse_devices(data: Any) -> Iterable[KnownDevice]:
             is_player=stored["is_player"] is True,
             max_volume=_volume(stored.get("max_volume", MAX_VOLUME)),
             start_volume=None if stored.get("start_volume") is None else _volume(stored["start_volume"]),
+            is_off=stored.get("is_off") is True,
             chosen_format=None if stored.get("chosen_format") is None else _format(stored["chosen_format"]),
             **{key: None if stored[key] is None else text_of(stored, key) for key in _OPTIONAL_TEXTS},
         )
