@@ -121,7 +121,8 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         self.announcer = Announcer(self.bridge, self.late_media)
         self._gatherer = Gatherer(self.bridge, spawn, self._named_groups)
         self.sleep_timers = SleepTimers(self.bridge, spawn)
-        define, homes, named = self._named_groups.begin(), self._homes(), read_named_groups(self.config_entry)
+        define = self._named_groups.begin(self._memberships.excused(self._client_ids()))
+        homes, named = self._homes(), read_named_groups(self.config_entry)
         self._queues = QueueStore(self.hass, self.late_media, bridge=self.bridge, spawn=spawn)
         await self._queues.async_load({*homes.values(), *named}, plays_on=self._plays_on)
         queues = await self._queues.async_take(named)
@@ -313,13 +314,17 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
     # Who belongs together
 
     def _remember(self) -> None:
+        if self._queues is None:  # all begins, or ends: that groups fall idle then is no news
+            return
         devices = {device.client_id: device_id for device_id, device in self.devices.devices.items()}
         parties = {} if self._gatherer is None else self._gatherer.parties
         self._memberships.async_learn(self._snapshot, devices, parties)
 
     def _homes(self) -> Mapping[ClientId, GroupId]:
-        clients = {device_id: device.client_id for device_id, device in self.devices.devices.items()}
-        return self._memberships.homes(clients, read_named_groups(self.config_entry))
+        return self._memberships.homes(self._client_ids(), read_named_groups(self.config_entry))
+
+    def _client_ids(self) -> Mapping[str, ClientId]:
+        return {device_id: device.client_id for device_id, device in self.devices.devices.items()}
 
     def _expect(self) -> None:
         homes = self._homes()

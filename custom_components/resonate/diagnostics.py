@@ -26,6 +26,7 @@ TO_REDACT: Final = frozenset(
         "artwork_digest",
         "client_id",
         "device_id",
+        "excused",
         "group_id",
         "host",
         "mac_address",

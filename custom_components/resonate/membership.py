@@ -1,6 +1,6 @@
 """Who belongs together survives a restart: which group each device was in last, by our own ids."""
 
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from homeassistant.core import HomeAssistant, callback
@@ -33,11 +33,13 @@ class MembershipStore:
         self._hass = hass
         self._store = make_store(hass, KEY_MEMBERSHIPS)
         self._homes: dict[str, Home] = {}
+        self._excused: dict[GroupId, frozenset[str]] = {}
+        """Of each named group, the devices that were taken out of it while it played or was paused."""
         self._is_dirty = False
 
     async def async_load(self) -> None:
         """Read what was stored; a damaged store is set aside, and every device is by itself again."""
-        self._homes = dict(await async_read(self._hass, self._store, _parse) or ())
+        self._homes, self._excused = await async_read(self._hass, self._store, _parse) or ({}, {})
 
     def homes(self, clients: Mapping[str, ClientId], named: Container[GroupId]) -> dict[ClientId, GroupId]:
         """Return in which group to expect each client; one of a named group that is no more belongs nowhere.
@@ -50,6 +52,13 @@ class MembershipStore:
             if device_id in clients and (not home.is_named or home.group_id in named)
         }
 
+    def excused(self, clients: Mapping[str, ClientId]) -> dict[GroupId, tuple[ClientId, ...]]:
+        """Return who was taken out of which named group; `clients` are those of all known devices."""
+        return {
+            group_id: tuple(clients[device_id] for device_id in device_ids if device_id in clients)
+            for group_id, device_ids in self._excused.items()
+        }
+
     @callback
     def async_learn(self, snapshot: ServerSnapshot, devices: Mapping[ClientId, str], parties: Parties) -> None:
         """Take note of where everybody is. Who was not seen yet is still where it was.
@@ -57,6 +66,11 @@ class MembershipStore:
         Guests that only an action brought, for as long as it plays, are taken for being where they will be afterwards.
         """
         homes = dict(self._homes)
+        excused = {
+            group.group_id: device_ids
+            for group in snapshot.groups.values()
+            if (device_ids := frozenset(devices[it] for it in group.excused if it in devices))
+        }
         for group in snapshot.groups.values():
             guests = parties.get(group.group_id, ())[1:]
             places = {it: GroupId(f"{group.group_id}/{party[0]}") for party in guests for it in party}
@@ -64,7 +78,7 @@ class MembershipStore:
                 if client_id in devices:
                     group_id = places.get(client_id, group.group_id)
                     homes[devices[client_id]] = Home(group_id, group.is_named and group_id == group.group_id)
-        self._set(homes)
+        self._set(homes, excused)
 
     @callback
     def async_leave_behind(self, group_id: GroupId, present: Collection[str]) -> bool:
@@ -78,7 +92,7 @@ class MembershipStore:
 
     @callback
     def async_forget(self, device_id: str) -> None:
-        """Drop a device."""
+        """Drop a device; out of which groups it was taken is learned anew."""
         self._set({other: home for other, home in self._homes.items() if other != device_id})
 
     async def async_flush(self) -> None:
@@ -86,10 +100,11 @@ class MembershipStore:
         if self._is_dirty:
             await self._store.async_save(self._as_stored())
 
-    def _set(self, homes: dict[str, Home]) -> None:
-        if homes == self._homes:
+    def _set(self, homes: dict[str, Home], excused: dict[GroupId, frozenset[str]] | None = None) -> None:
+        excused = self._excused if excused is None else excused
+        if (homes, excused) == (self._homes, self._excused):
             return
-        self._homes = homes
+        self._homes, self._excused = homes, excused
         if self._is_dirty:
             return  # another call would move the deadline
         self._is_dirty = True
@@ -100,14 +115,22 @@ class MembershipStore:
         devices: dict[Home, list[str]] = {}
         for device_id, home in self._homes.items():
             devices.setdefault(home, []).append(device_id)
-        return {"groups": [{**home._asdict(), "devices": ids} for home, ids in devices.items()]}
+        return {
+            "groups": [{**home._asdict(), "devices": ids} for home, ids in devices.items()],
+            "excused": [{"group_id": group_id, "devices": sorted(ids)} for group_id, ids in self._excused.items()],
+        }
 
 
-def _parse(data: Any) -> Iterable[tuple[str, Home]]:
-    found = []
+def _parse(data: Any) -> tuple[dict[str, Home], dict[GroupId, frozenset[str]]]:
+    homes: dict[str, Home] = {}
     for group in data["groups"]:
         home = Home(GroupId(text_of(group, "group_id")), is_named=group["is_named"] is True)
-        if not isinstance(group["devices"], list):
-            raise DamagedError
-        found += [(text_of({"id": device_id}, "id"), home) for device_id in group["devices"]]
-    return found
+        homes |= dict.fromkeys(_parse_devices(group), home)
+    excused = data.get("excused", ())  # not written at first
+    return homes, {GroupId(text_of(group, "group_id")): frozenset(_parse_devices(group)) for group in excused}
+
+
+def _parse_devices(group: Any) -> list[str]:
+    if not isinstance(group["devices"], list):
+        raise DamagedError
+    return [text_of({"id": device_id}, "id") for device_id in group["devices"]]

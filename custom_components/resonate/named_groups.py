@@ -40,9 +40,9 @@ class Definition(NamedTuple):
     name: str
     client_ids: tuple[ClientId, ...]
 
-    def tell(self, server: ResonateServer, group_id: GroupId) -> None:
-        """Make or change the group. On the core's loop."""
-        server.define_group(group_id, self.name, self.client_ids)
+    def tell(self, server: ResonateServer, group_id: GroupId, excused: Collection[ClientId] = ()) -> None:
+        """Make or change the group; `excused` were taken out of it before the server started. On the core's loop."""
+        server.define_group(group_id, self.name, self.client_ids, excused=excused)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,10 +86,13 @@ class NamedGroups:
         """Whether it is the id of a named group: from the moment it is configured, though no news of it came yet."""
         return target in self._told
 
-    def begin(self) -> Callable[[ResonateServer], None]:
-        """Return what tells a server that is about to start of all groups. That is called on the core's loop."""
+    def begin(self, excused: Mapping[GroupId, Collection[ClientId]]) -> Callable[[ResonateServer], None]:
+        """Return what tells a server that is about to start of all groups. That is called on the core's loop.
+
+        `excused` are those that were taken out of each.
+        """
         self._told = self._definitions()
-        return partial(_tell_all, definitions=tuple(self._told.items()))
+        return partial(_tell_all, definitions=tuple(self._told.items()), excused=excused)
 
     def sync(self, bridge: Bridge) -> None:
         """Tell the core what it does not know yet: nothing when nothing has changed."""
@@ -135,9 +138,14 @@ def show_named_groups(
     return views
 
 
-def _tell_all(server: ResonateServer, *, definitions: Sequence[tuple[GroupId, Definition]]) -> None:
+def _tell_all(
+    server: ResonateServer,
+    *,
+    definitions: Sequence[tuple[GroupId, Definition]],
+    excused: Mapping[GroupId, Collection[ClientId]],
+) -> None:
     for group_id, definition in definitions:
-        definition.tell(server, group_id)
+        definition.tell(server, group_id, excused.get(group_id, ()))
 
 
 def _remove(server: ResonateServer, *, group_id: GroupId) -> None:

@@ -12,7 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from .fake_client import FakeClient
 from .helpers import LONG, Connect, Until, act, attribute_of, entity_of, play, start, state_of, unload
-from .named import add_group, entities, group_entity, group_members, play_on
+from .named import act_on, add_group, entities, group_entity, group_members, play_on
 
 pytestmark = pytest.mark.usefixtures("songs")
 
@@ -156,6 +156,72 @@ async def test_a_named_group_that_played_is_paused_after_a_restart_and_holds_its
     await act(hass, "media_stop", kitchen)
     await until(lambda: members_of(hass, kitchen) == entities(hass, kitchen))
     assert group_members(hass, group_id) == entities(hass, kitchen, bath)
+
+
+@pytest.mark.parametrize("is_paused", [True, False])
+async def test_who_was_taken_out_of_a_named_group_stays_out_until_it_plays_anew(
+    hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until, is_paused: bool
+) -> None:
+    kitchen, bath = await connect("kitchen"), await connect("bath")
+    group_id = await add_group(hass, running, "Downstairs", kitchen, bath)
+    await play_on(hass, LONG, group_entity(hass, group_id))
+    await until(lambda: state_of(hass, bath) == "playing")
+    if is_paused:
+        await act(hass, "media_pause", kitchen)
+        await until(lambda: state_of(hass, kitchen) == "paused")
+    await act(hass, "unjoin", bath)
+    await until(lambda: members_of(hass, kitchen) == entities(hass, kitchen))
+    await restart(hass, running, until, kitchen)
+    await restart(hass, running, until, bath, kitchen)  # it was away all the time
+    await until(lambda: state_of(hass, kitchen) == "paused" and state_of(hass, bath) == "idle")
+    assert group_members(hass, group_id) == entities(hass, kitchen)
+    await act(hass, "media_play", kitchen)
+    await until(lambda: state_of(hass, kitchen) == "playing")
+    assert members_of(hass, bath) == entities(hass, bath)
+    await play_on(hass, LONG, group_entity(hass, group_id))
+    await until(lambda: state_of(hass, bath) == "playing")
+    await restart(hass, running, until, bath, kitchen)
+    await until(lambda: (state_of(hass, bath), state_of(hass, kitchen)) == ("paused", "paused"))
+    assert members_of(hass, bath) == entities(hass, bath, kitchen)
+
+
+@pytest.mark.parametrize("last", [0, 1])
+async def test_of_two_named_groups_that_are_paused_the_last_one_has_it_after_a_restart(
+    hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until, last: int
+) -> None:
+    kitchen, bath, attic = [await connect(name) for name in ("kitchen", "bath", "attic")]
+    groups = [
+        await add_group(hass, running, "Downstairs", kitchen, bath),
+        await add_group(hass, running, "Wet", bath, attic),
+    ]
+    for group_id in (groups[1 - last], groups[last]):
+        entity_id = group_entity(hass, group_id)
+        await play_on(hass, LONG, entity_id)
+        await until(partial(hass.states.is_state, entity_id, "playing"))
+        await act_on(hass, "media_pause", entity_id)
+        await until(partial(hass.states.is_state, entity_id, "paused"))
+    await restart(hass, running, until, bath, kitchen, attic)
+    await until(lambda: {state_of(hass, client) for client in (kitchen, bath, attic)} == {"paused"})
+    assert members_of(hass, bath) == entities(hass, bath, (attic if last else kitchen))
+
+
+async def test_a_player_that_was_taken_out_of_a_named_group_and_then_removed_is_a_new_one(
+    hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until, hass_storage: dict[str, Any]
+) -> None:
+    kitchen, bath = await connect("kitchen"), await connect("bath")
+    group_id = await add_group(hass, running, "Downstairs", kitchen, bath)
+    await play_on(hass, LONG, group_entity(hass, group_id))
+    await until(lambda: state_of(hass, bath) == "playing")
+    await act(hass, "unjoin", bath)
+    await until(lambda: members_of(hass, kitchen) == entities(hass, kitchen))
+    await go(hass, until, bath)
+    coordinator = running.runtime_data
+    (bath_id,) = (it.device_id for it in coordinator.devices.devices.values() if it.client_id == bath.client_id)
+    await coordinator.async_forget(bath_id)
+    await restart(hass, running, until, kitchen)
+    assert bath_id not in str(hass_storage["resonate.memberships"])
+    await come(hass, running, until, bath)
+    assert members_of(hass, bath) == entities(hass, bath)
 
 
 async def test_a_named_group_that_was_removed_meanwhile_is_no_group_of_its_former_members(

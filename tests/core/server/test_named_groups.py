@@ -11,6 +11,7 @@ from core.formats import Codec, StreamFormat
 from core.media.media_stream import MediaStream
 from core.media.request import MediaRequest
 from core.media.source import SourceInfo
+from core.queue import Queue
 from core.server.rosters import Rosters
 from core.server.snapshot import PlaybackState
 from core.units import ClientId, GroupId
@@ -348,6 +349,47 @@ async def test_expected_in_a_named_group_while_it_plays_and_while_it_does_not(ho
     await house.server.play(DOWN, hum())
     await house.join(two)
     assert members(house) == (KITCHEN, BATH, two)
+
+
+async def test_who_was_taken_out_before_stays_away_until_it_plays_anew(house: Home) -> None:
+    one, two = ClientId("one"), ClientId("two")
+    house.server.define_group(UP, "Upstairs", [one, two], excused=[two])
+    queue = Queue().add(hum())
+    house.server.restore(UP, queue.at(queue.entries[0].entry_id), position_us=0)
+    assert (state(house, UP), house.group(UP).excused) == (PlaybackState.PAUSED, (two,))
+    house.server.expect({one: UP, two: GroupId("alone")})
+    await house.join(one)
+    await house.join(two)
+    assert (members(house, UP), members(house, GroupId("alone"))) == ((one,), (two,))
+    house.server.define_group(UP, "Up there", [one, two])
+    await house.server.resume(UP)
+    await house.pass_s(1)
+    assert members(house, UP) == (one,)
+    await house.server.play(UP, hum())
+    assert (members(house, UP), house.group(UP).excused) == ((one, two), ())
+
+
+async def test_who_is_taken_out_is_shown_until_it_is_idle(house: Home) -> None:
+    await house.server.play(DOWN, hum())
+    await house.pass_s(2)
+    assert house.group(DOWN).excused == ()
+    await house.server.move(BATH, None)
+    await house.pass_s(1)
+    assert house.group(DOWN).excused == (BATH,)
+    await house.server.pause(DOWN)
+    assert house.group(DOWN).excused == (BATH,)
+    await house.server.stop(DOWN)
+    assert house.group(DOWN).excused == ()
+    assert house.group_of(KITCHEN) != DOWN
+
+
+def test_only_those_that_it_is_for_are_excused_and_only_of_a_new_one() -> None:
+    rosters = Rosters()
+    rosters.define(DOWN, [KITCHEN, BATH], [BATH, ATTIC])
+    assert rosters.excused(DOWN) == (BATH,)
+    rosters.define(DOWN, [KITCHEN, BATH, ATTIC], [KITCHEN])
+    assert rosters.excused(DOWN) == (BATH,)
+    assert rosters.excused(UP) == ()
 
 
 async def test_the_server_closes_while_a_named_group_plays(house: Home) -> None:

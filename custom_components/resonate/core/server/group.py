@@ -110,8 +110,8 @@ class ResonateGroup:
         """Whether nothing is heard or paused, nor about to be heard."""
         return self._standing.is_idle
 
-    def snapshot(self, volume: GroupVolume = NO_VOLUME) -> GroupSnapshot:
-        """Return how it stands; `volume` is that of its members together."""
+    def snapshot(self, volume: GroupVolume = NO_VOLUME, excused: tuple[ClientId, ...] = ()) -> GroupSnapshot:
+        """Return how it stands; `volume` is that of its members together, `excused` who was taken out of it."""
         standing = self._standing
         item = standing.item
         return GroupSnapshot(
@@ -119,6 +119,7 @@ class ResonateGroup:
             name=self.name,
             members=tuple(self.company.members),
             is_named=self.is_named,
+            excused=excused,
             state=standing.state,
             medium=None if item is None else item.snapshot(),
             queue=self._program.queue,

@@ -73,7 +73,8 @@ class Registry:
 
     def picture_of(self, group: ResonateGroup) -> GroupSnapshot:
         """Return how a group stands."""
-        return group.snapshot(self._volumes.of(self.sounding(group)))
+        excused = () if group.is_idle else self._rosters.excused(group.group_id)
+        return group.snapshot(self._volumes.of(self.sounding(group)), excused)
 
     async def close(self) -> None:
         """Let go of the groups; the sessions must be over."""
@@ -111,11 +112,16 @@ class Registry:
         group.is_named = True
         return group
 
-    def define_group(self, group_id: GroupId, name: str, client_ids: Collection[ClientId]) -> None:
-        """Have a group for these clients, or change it; while it plays, who is added comes, who is dropped leaves."""
+    def define_group(
+        self, group_id: GroupId, name: str, client_ids: Collection[ClientId], excused: Collection[ClientId] = ()
+    ) -> None:
+        """Have a group for these clients, or change it; while it plays, who is added comes, who is dropped leaves.
+
+        `excused` are those of a new one that were taken elsewhere.
+        """
         group = self.create_group(name, group_id)
         group.rename(name)
-        dropped = self._rosters.define(group_id, client_ids)
+        dropped = self._rosters.define(group_id, client_ids, excused)
         self._notices.changed()
         if group.is_idle:
             return

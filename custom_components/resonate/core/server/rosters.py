@@ -25,11 +25,13 @@ class Rosters:
         """Whether the group has one: it holds its clients only while it plays."""
         return group_id in self._rosters
 
-    def define(self, group_id: GroupId, client_ids: Collection[ClientId]) -> Collection[ClientId]:
-        """Set whom a group is for; return who no longer belongs to it."""
+    def define(
+        self, group_id: GroupId, client_ids: Collection[ClientId], excused: Collection[ClientId] = ()
+    ) -> Collection[ClientId]:
+        """Set whom a group is for; return who no longer belongs to it. `excused` counts for one that had no roster."""
         before = self._rosters.get(group_id)
         if before is None:
-            self._rosters[group_id] = _Roster(tuple(client_ids))
+            self._rosters[group_id] = _Roster(tuple(client_ids), set(excused).intersection(client_ids))
             return ()
         dropped = set(before.client_ids).difference(client_ids)
         before.client_ids = tuple(client_ids)
@@ -58,6 +60,11 @@ class Rosters:
         """Return who is to hear what a group plays: those it is for, but for those who were taken elsewhere."""
         roster = self._rosters.get(group_id)
         return () if roster is None else tuple(it for it in roster.client_ids if it not in roster.excused)
+
+    def excused(self, group_id: GroupId) -> tuple[ClientId, ...]:
+        """Return who was taken elsewhere of those that a group is for."""
+        roster = self._rosters.get(group_id)
+        return () if roster is None else tuple(it for it in roster.client_ids if it in roster.excused)
 
     def wanting(self, client_id: ClientId) -> Iterator[GroupId]:
         """Yield the groups that want a client, if they play; the one that began last first."""

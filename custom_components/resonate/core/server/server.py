@@ -299,13 +299,16 @@ class ResonateServer:
         """Make a group that stays when nobody is in it."""
         return self._registry.create_group(name, group_id).group_id
 
-    def define_group(self, group_id: GroupId, name: str, client_ids: Collection[ClientId]) -> None:
+    def define_group(
+        self, group_id: GroupId, name: str, client_ids: Collection[ClientId], *, excused: Collection[ClientId] = ()
+    ) -> None:
         """Have a group that stays, for these clients, known or not; again: change its name and whom it is for.
 
         Playing on it brings those that are there, and the others when they come; it keeps them until it is idle, and
-        then each has a group of its own. Who was moved elsewhere meanwhile stays there.
+        then each has a group of its own. Who was moved elsewhere meanwhile stays there; of a new one those are
+        `excused`, until it plays anew.
         """
-        self._registry.define_group(group_id, name, client_ids)
+        self._registry.define_group(group_id, name, client_ids, excused)
 
     def audience(self, target: ClientId | GroupId) -> Sequence[ClientId]:
         """Return to whom a group plays; of an idle named group, those that are there and it would gather."""

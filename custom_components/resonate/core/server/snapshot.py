@@ -123,6 +123,8 @@ class GroupSnapshot:
     members: tuple[ClientId, ...]
     is_named: bool = False
     """It stays when nobody is in it."""
+    excused: tuple[ClientId, ...] = ()
+    """Whom it is for and who were taken elsewhere since it began to play; nobody while it is idle."""
     state: PlaybackState = PlaybackState.IDLE
     medium: MediumSnapshot | None = None
     queue: Queue = field(default_factory=Queue)
