@@ -16,7 +16,9 @@ from .const import DOMAIN
 _LOGGER = logging.getLogger(__name__)
 
 STORAGE_VERSION: Final = 1
+"""Another one is for what the releases before would not understand: they refuse to start then, and write nothing."""
 STORAGE_MINOR_VERSION: Final = 1
+"""Another one is read all the same: it may only add fields, which who does not know them passes over."""
 
 
 class DamagedError(Exception):
