@@ -74,7 +74,7 @@ class GroupFlow(ConfigSubentryFlow):
     def _groups(self) -> list[str]:
         """The entities of named groups: a group is no member of another."""
         entries = er.async_entries_for_config_entry(er.async_get(self.hass), self._entry_id)
-        return [entry.entity_id for entry in entries if entry.config_subentry_id is not None]
+        return [entry.entity_id for entry in entries if _is_group(entry)]
 
     def _problems(
         self, user_input: Mapping[str, Any] | None, *, own_id: str | None = None
@@ -104,3 +104,7 @@ class GroupFlow(ConfigSubentryFlow):
 
 def _is_player(entry: er.RegistryEntry) -> bool:
     return entry.domain == MEDIA_PLAYER_DOMAIN and entry.config_subentry_id is None
+
+
+def _is_group(entry: er.RegistryEntry) -> bool:
+    return entry.domain == MEDIA_PLAYER_DOMAIN and entry.config_subentry_id is not None

@@ -7,11 +7,10 @@ from homeassistant.core import callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
-from .const import DOMAIN
 from .coordinator import ResonateCoordinator
 from .core.units import GroupId
 from .entity import translated
-from .named_groups import GroupView
+from .named_groups import GroupView, group_device_info
 from .player_entity import MAX_VOLUME, PlayerEntity
 
 
@@ -26,11 +25,7 @@ class ResonateGroupPlayer(CoordinatorEntity[ResonateCoordinator], PlayerEntity):
         self._group_id = group_id
         self._view: GroupView = coordinator.data.groups[group_id]
         self._attr_unique_id = group_id
-        self._attr_device_info = dr.DeviceInfo(
-            identifiers={(DOMAIN, group_id)},
-            name=self._view.name,
-            entry_type=dr.DeviceEntryType.SERVICE,
-        )
+        self._attr_device_info = group_device_info(self._view)
         self._update()
 
     @property

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from typing import override
 
 from homeassistant.components.media_player import MediaPlayerState
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import ResonateConfigEntry
-from .core.units import ClientId, GroupId
+from .core.units import ClientId
 from .entity import ResonateEntity, translated
 from .group_player import ResonateGroupPlayer
-from .per_device import async_add_per_device
+from .per_device import async_add_per_device, async_add_per_group
 from .player_entity import MAX_VOLUME, PlayerEntity
 
 PARALLEL_UPDATES = 0
@@ -25,17 +25,7 @@ async def async_setup_entry(
     """Add the players and groups that are known, and those to come."""
     coordinator = entry.runtime_data
     async_add_per_device(entry, async_add_entities, lambda device_id: [ResonateMediaPlayer(coordinator, device_id)])
-    added: set[GroupId] = set()
-
-    @callback
-    def add_new() -> None:
-        for group_id in coordinator.data.groups.keys() - added:
-            async_add_entities([ResonateGroupPlayer(coordinator, group_id)], config_subentry_id=group_id)
-        added.clear()
-        added.update(coordinator.data.groups)
-
-    entry.async_on_unload(coordinator.async_add_listener(add_new))
-    add_new()
+    async_add_per_group(entry, async_add_entities, lambda group_id: [ResonateGroupPlayer(coordinator, group_id)])
 
 
 class ResonateMediaPlayer(ResonateEntity, PlayerEntity):

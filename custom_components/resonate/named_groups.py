@@ -7,8 +7,10 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from homeassistant.config_entries import ConfigEntry
+from homeassistant.helpers import device_registry as dr
 
 from .bridge import Bridge
+from .const import DOMAIN
 from .core.server.server import ResonateServer
 from .core.server.snapshot import GroupSnapshot, PlaybackState
 from .core.units import ClientId, GroupId
@@ -32,6 +34,11 @@ class GroupView:
     group: GroupSnapshot | None = None
     position_at: datetime | None = None
     """When the position in `group` was valid, on the wall."""
+
+
+def group_device_info(view: GroupView) -> dr.DeviceInfo:
+    """Return what the device registry is told of a named group."""
+    return dr.DeviceInfo(identifiers={(DOMAIN, view.group_id)}, name=view.name, entry_type=dr.DeviceEntryType.SERVICE)
 
 
 class Definition(NamedTuple):

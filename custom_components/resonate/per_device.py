@@ -1,12 +1,13 @@
-"""Entities for every device that is known, and for those to come."""
+"""Entities for every device and every named group that is known, and for those to come."""
 
 from collections.abc import Callable, Iterable
 
 from homeassistant.core import callback
+from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import DeviceView, ResonateConfigEntry
-from .entity import ResonateEntity
+from .core.units import GroupId
 
 
 def is_player(view: DeviceView) -> bool:
@@ -18,7 +19,7 @@ def is_player(view: DeviceView) -> bool:
 def async_add_per_device(
     entry: ResonateConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
-    make: Callable[[str], Iterable[ResonateEntity]],
+    make: Callable[[str], Iterable[Entity]],
     *,
     wanted: Callable[[DeviceView], bool] = is_player,
 ) -> None:
@@ -34,6 +35,27 @@ def async_add_per_device(
         added.update(new)
         if new:
             async_add_entities([entity for device_id in new for entity in make(device_id)])
+
+    entry.async_on_unload(coordinator.async_add_listener(add_new))
+    add_new()
+
+
+@callback
+def async_add_per_group(
+    entry: ResonateConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+    make: Callable[[GroupId], Iterable[Entity]],
+) -> None:
+    """Add what `make` gives for each named group; once, until that is removed."""
+    coordinator = entry.runtime_data
+    added: set[GroupId] = set()
+
+    @callback
+    def add_new() -> None:
+        for group_id in coordinator.data.groups.keys() - added:
+            async_add_entities(make(group_id), config_subentry_id=group_id)
+        added.clear()
+        added.update(coordinator.data.groups)
 
     entry.async_on_unload(coordinator.async_add_listener(add_new))
     add_new()

@@ -1,4 +1,4 @@
-"""Why a player is silent, and, for those who look for a fault, how it is being served."""
+"""Why a player is silent; for those who look for a fault, how it is being served; and what it has played."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -15,7 +15,8 @@ from .core.units import US_PER_MS, ClientId
 from .entity import ResonateEntity
 from .figures import FigureCoordinator
 from .format_texts import format_text
-from .per_device import async_add_per_device
+from .per_device import async_add_per_device, async_add_per_group
+from .plays import Hearer, LastPlayed, Plays, device_hearer, group_hearer
 from .silence import SilenceReason, silence_reason
 
 PARALLEL_UPDATES = 0
@@ -119,20 +120,49 @@ FIGURE_SENSORS: Final = (
         value=_lead_ms,
     ),
 )
+PLAY_SENSORS: Final = (
+    (
+        Plays,
+        SensorEntityDescription(
+            key="plays",
+            translation_key="plays",
+            entity_category=EntityCategory.DIAGNOSTIC,
+            entity_registry_enabled_default=False,
+            state_class=SensorStateClass.TOTAL_INCREASING,
+        ),
+    ),
+    (
+        LastPlayed,
+        SensorEntityDescription(
+            key="last_played",
+            translation_key="last_played",
+            device_class=SensorDeviceClass.TIMESTAMP,
+            entity_category=EntityCategory.DIAGNOSTIC,
+            entity_registry_enabled_default=False,
+        ),
+    ),
+)
 
 
 async def async_setup_entry(
     hass: HomeAssistant, entry: ResonateConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add those of each player."""
+    """Add those of each player, and of each named group."""
     coordinator = entry.runtime_data
     figures = FigureCoordinator(hass, entry)
 
-    def make(device_id: str) -> Iterable[ResonateEntity]:
+    def make(device_id: str) -> Iterable[SensorEntity]:
         yield from (ViewSensor(coordinator, device_id, description) for description in VIEW_SENSORS)
         yield from (FigureSensor(coordinator, device_id, figures, description) for description in FIGURE_SENSORS)
+        yield from make_play_sensors(device_hearer(coordinator, device_id))
+
+    def make_play_sensors(hearer: Hearer) -> Iterable[SensorEntity]:
+        return [kind(description, hearer) for kind, description in PLAY_SENSORS]
 
     async_add_per_device(entry, async_add_entities, make)
+    async_add_per_group(
+        entry, async_add_entities, lambda group_id: make_play_sensors(group_hearer(coordinator, group_id))
+    )
 
 
 class ViewSensor(ResonateEntity, SensorEntity):

@@ -140,7 +140,9 @@ async def test_only_what_is_for_everybody_is_enabled(
         "sensor.kitchen_address",
         "sensor.kitchen_audio_held",
         "sensor.kitchen_format",
+        "sensor.kitchen_last_played",
         "sensor.kitchen_lead",
+        "sensor.kitchen_plays",
         "sensor.kitchen_synchronisation",
     }
     assert {entry.entity_category for entry in entries if entry.domain == "sensor"} == {EntityCategory.DIAGNOSTIC}

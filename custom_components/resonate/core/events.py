@@ -75,6 +75,8 @@ class MediumChanged:
     media_id: str
     state: MediumState
     at: ServerTimeUs
+    title: str | None = None
+    """What it says of itself, or whoever asked for it said; None when that is nothing."""
     error: str = ""
     """Name of the error's class, when failed."""
     message: str = ""

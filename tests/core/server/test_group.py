@@ -50,6 +50,7 @@ async def test_from_idle_to_the_end_and_what_members_are_told_of_it() -> None:
         await house.clock.sleep(2 * SECOND)
         assert house.state() == PlaybackState.IDLE
         assert house.media_told() == [("one", "started"), ("one", "ended"), ("two", "started"), ("two", "ended")]
+        assert [it.title for it in house.events if isinstance(it, MediumChanged)] == ["One", "One", None, None]
         assert isinstance(house.events[-1], PlaybackEnded)
         assert house.group.performance.held_bytes == {}
         assert house.group.performance.work != Work()

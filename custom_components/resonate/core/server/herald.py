@@ -35,7 +35,10 @@ class Herald:
 
     def medium(self, item: Item, state: MediumState, at: ServerTimeUs) -> None:
         """Tell what became of a medium."""
-        self._emit(MediumChanged(group_id=self._group_id, media_id=item.request.media_id, state=state, at=at))
+        medium = item.snapshot()
+        self._emit(
+            MediumChanged(group_id=self._group_id, media_id=medium.media_id, state=state, at=at, title=medium.title)
+        )
 
     def failed(self, item: Item, error: MediaError) -> None:
         """Tell that a medium cannot be played, or not on."""
