@@ -23,6 +23,9 @@ CONF_ADDRESSES: Final = "addresses"
 CONF_PLAY_ON: Final = "play_on"
 CONF_POLICY: Final = "policy"
 
+ATTR_ANNOUNCING: Final = "announcing"
+"""Whether what a media player plays is heard in between."""
+
 ISSUE_PORT_TAKEN: Final = "port_taken"
 
 SIGNAL_CORE_EVENT: Final = SignalType[Event](f"{DOMAIN}_core_event")

@@ -22,7 +22,7 @@ from homeassistant.helpers.trigger import (
 from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
-from .moments import Moment, read_progress
+from .moments import Moment, is_announcing, read_progress
 from .player_triggers import PlayerTrigger
 
 CONF_BEFORE: Final = "before"
@@ -108,6 +108,8 @@ class TrackWatch:
     @callback
     def update(self, state: State | None, context: Context | None, *, is_first: bool = False) -> None:
         """Take the latest state."""
+        if is_announcing(state):
+            return  # afterwards it is the same track as before
         if state is None or state.state in (MediaPlayerState.IDLE, STATE_UNAVAILABLE, STATE_UNKNOWN):
             self._heard = None
             return
@@ -137,6 +139,8 @@ class MomentWatch:
     def update(self, state: State | None, context: Context | None, *, is_first: bool = False) -> None:
         """Take the latest state."""
         self.close()
+        if is_announcing(state):
+            return  # what it interrupts goes on later
         now = dt_util.utcnow()
         due_at = self._moment.due_at(read_progress(state), now, is_first=is_first)
         if due_at is None or state is None:

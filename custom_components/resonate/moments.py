@@ -8,6 +8,8 @@ from homeassistant.components.media_player import MediaPlayerState
 from homeassistant.components.media_player.const import MediaPlayerEntityStateAttribute as Attribute
 from homeassistant.core import State
 
+from .const import ATTR_ANNOUNCING
+
 ROUNDING_S: Final = 1.0
 """Positions in states are whole seconds: by less than this nobody has leapt or gone back."""
 
@@ -29,6 +31,11 @@ class Progress:
     def heard_at(self, position_s: float) -> datetime:
         """Return when a position is heard, or was."""
         return self.valid_at + timedelta(seconds=position_s - self.position_s)
+
+
+def is_announcing(state: State | None) -> bool:
+    """Tell whether what a state shows is heard in between."""
+    return state is not None and state.attributes.get(ATTR_ANNOUNCING) is True
 
 
 def read_progress(state: State | None) -> Progress | None:

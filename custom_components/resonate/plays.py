@@ -77,7 +77,7 @@ class PlaySensor(RestoreSensor):
     @callback
     def _handle(self, event: Event) -> None:
         match event:
-            case MediumChanged(state=MediumState.STARTED) if event.group_id == self._hearer.heard():
+            case MediumChanged(state=MediumState.STARTED, is_between=False) if event.group_id == self._hearer.heard():
                 self._take(event)
                 self.async_write_ha_state()
 

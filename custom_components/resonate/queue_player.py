@@ -11,6 +11,7 @@ from homeassistant.components.media_player import (
     RepeatMode,
 )
 
+from .const import ATTR_ANNOUNCING
 from .coordinator import ResonateCoordinator
 from .core.queue import Queue, Repeat
 from .core.server.queue_controls import QueueControls
@@ -131,8 +132,10 @@ class QueuePlayer(MediaPlayerEntity):
     @property
     @override
     def extra_state_attributes(self) -> dict[str, Any]:
-        """Where in its queue it is, counted from 1, and how long that is."""
-        return place_in(Queue() if self._shown_group is None else self._shown_group.queue)
+        """Where in its queue it is, and whether what is heard is an announcement."""
+        group = self._shown_group
+        is_announcing = group is not None and group.interrupted is not None
+        return {**place_in(Queue() if group is None else group.queue), ATTR_ANNOUNCING: is_announcing}
 
 
 def place_in(queue: Queue) -> dict[str, Any]:

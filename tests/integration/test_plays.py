@@ -89,6 +89,10 @@ async def test_a_named_group_counts_what_began_on_it(
     await play(hass, SONG, kitchen)
     await until(lambda: value_of(hass, "sensor.kitchen_plays") == "1")
     assert value_of(hass, "sensor.downstairs_plays") == "0"
+    await play(hass, LONG, kitchen, announce=True)
+    await until(lambda: state_of(hass, kitchen) == "playing")
+    await act(hass, "media_stop", kitchen)
+    await until(lambda: state_of(hass, kitchen) == "idle")
     await play_on(hass, LONG, group)
     await until(lambda: value_of(hass, "sensor.downstairs_plays") == "1")
     assert value_of(hass, "sensor.kitchen_plays") == "2"

@@ -70,6 +70,21 @@ async def pass_s(hass: HomeAssistant, seconds: float) -> None:
 # What plays
 
 
+async def test_an_announcement_is_no_track(
+    hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until, automate: Automate, media_dir: Path
+) -> None:
+    write_wav(media_dir / "other.wav", 1)
+    kitchen = await connect("kitchen")
+    tracks = await automate({"trigger": "resonate.track_changed", "target": KITCHEN})
+    await play(hass, LONG, kitchen)
+    await until(lambda: len(tracks) == 1)
+    await play(hass, OTHER, kitchen, announce=True)
+    await until(lambda: attribute_of(hass, kitchen, "announcing"))
+    await until(lambda: not attribute_of(hass, kitchen, "announcing") and state_of(hass, kitchen) == "playing")
+    await hass.async_block_till_done()
+    assert data_of(tracks, "title") == ["long"]
+
+
 async def test_each_track_once(
     hass: HomeAssistant, media_dir: Path, running: MockConfigEntry, connect: Connect, until: Until, automate: Automate
 ) -> None:

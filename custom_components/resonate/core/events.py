@@ -75,6 +75,8 @@ class MediumChanged:
     media_id: str
     state: MediumState
     at: ServerTimeUs
+    is_between: bool = False
+    """It was heard in between, and has no place in the queue."""
     title: str | None = None
     """What it says of itself, or whoever asked for it said; None when that is nothing."""
     error: str = ""

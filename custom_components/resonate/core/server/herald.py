@@ -37,7 +37,14 @@ class Herald:
         """Tell what became of a medium."""
         medium = item.snapshot()
         self._emit(
-            MediumChanged(group_id=self._group_id, media_id=medium.media_id, state=state, at=at, title=medium.title)
+            MediumChanged(
+                group_id=self._group_id,
+                media_id=medium.media_id,
+                state=state,
+                at=at,
+                is_between=item.entry_id is None,
+                title=medium.title,
+            )
         )
 
     def failed(self, item: Item, error: MediaError) -> None:
@@ -48,6 +55,7 @@ class Herald:
                 media_id=item.request.media_id,
                 state=MediumState.FAILED,
                 at=self._clock.now(),
+                is_between=item.entry_id is None,
                 error=type(error).__name__,
                 message=str(error),
             )
