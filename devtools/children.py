@@ -98,6 +98,11 @@ class Child:
                     await self._process.wait()
         return await self._process.wait()
 
+    async def kill(self) -> None:
+        """End it without a chance to do anything more, as a power cut does."""
+        self._process.kill()
+        await self._process.wait()
+
     async def close(self, timeout: float) -> None:
         """End it, whatever that takes."""
         with suppress(TimeoutError):

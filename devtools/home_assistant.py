@@ -64,6 +64,10 @@ class HomeAssistant:
         """End it in order and return its exit status. Raises TimeoutError when it had to be killed."""
         return await self._child.stop(_STOP_TIMEOUT_S)
 
+    async def kill(self) -> None:
+        """End it without a chance to write anything."""
+        await self._child.kill()
+
     def log(self) -> str:
         """Return its log."""
         return log_of(self._folder)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import AsyncExitStack
+import json
 from pathlib import Path
 import shutil
 import time
@@ -39,6 +40,8 @@ class House:
         """Prepare; `start` runs it."""
         self.folder = folder
         self._with_assist = with_assist
+        self.plays_on = False
+        """Whether the option says so; chosen with the next options."""
         self.port = free_port()
         """Where players find it."""
         self.url = f"ws://127.0.0.1:{self.port}/sendspin"
@@ -65,6 +68,12 @@ class House:
         self._host = None
         self._background.run(self._stack.aclose())
         return status, time.monotonic() - began
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        self._background.run(self.host.kill())
+        self._host = None
+        self._background.run(self._stack.aclose())
 
     def close(self) -> None:
         """End it if it runs."""
@@ -124,6 +133,11 @@ class House:
     def set_options(self, *, addresses: Sequence[str] = (), policy: str = "balanced") -> None:
         """Walk through the dialogue of options."""
         self._background.run(self._set_options(addresses, policy))
+
+    def stored(self, key: str) -> Any:
+        """Return what is on the disk under a key; None while nothing is."""
+        path = self.folder / ".storage" / key
+        return json.loads(path.read_text())["data"] if path.exists() else None
 
     def add_group(self, name: str, entity_ids: Sequence[str]) -> str:
         """Walk through the dialogue of a named group, and return its media player."""
@@ -228,7 +242,7 @@ class House:
         return None if (await self.host.api.state(entity_id))["state"] == "unavailable" else entity_id
 
     async def _set_options(self, addresses: Sequence[str], policy: str) -> None:
-        typed = {"addresses": list(addresses), "policy": policy}
+        typed = {"addresses": list(addresses), "policy": policy, "play_on": self.plays_on}
         await self.host.api.flow({"handler": self.entry_id}, [typed], kind="options/flow")
 
     async def _remove_entry(self) -> None:
