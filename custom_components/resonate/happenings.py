@@ -9,42 +9,38 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 
 from .const import SIGNAL_CORE_EVENT
-from .core.events import ClientCommanded, ClientConnected, ClientLost, ClientSyncChanged, Event, LossReason
+from .core.events import (
+    ClientCommanded,
+    ClientConnected,
+    ClientLost,
+    ClientSyncChanged,
+    ControllerAction,
+    Event,
+    LossReason,
+)
 from .core.units import ClientId
 
 
 class HappeningType(StrEnum):
-    """What can happen; the second half are a controller's buttons, in the words of the wire."""
+    """What can happen, besides that a button is pressed."""
 
     CONNECTED = "connected"
     LOST = "lost"
     OUT_OF_SYNC = "out_of_sync"
     BACK_IN_SYNC = "back_in_sync"
-    PLAY = "play"
-    PAUSE = "pause"
-    STOP = "stop"
-    NEXT = "next"
-    PREVIOUS = "previous"
-    VOLUME = "volume"
-    MUTE = "mute"
-    REPEAT_OFF = "repeat_off"
-    REPEAT_ONE = "repeat_one"
-    REPEAT_ALL = "repeat_all"
-    SHUFFLE = "shuffle"
-    UNSHUFFLE = "unshuffle"
-    SWITCH = "switch"
-    SEEK = "seek"
-    SEEK_RELATIVE = "seek_relative"
 
 
-HAPPENING_TYPES: Final = [str(kind) for kind in HappeningType]
+type HappeningKind = HappeningType | ControllerAction
+"""What can happen, a controller's buttons among it."""
+
+HAPPENING_TYPES: Final = [str(kind) for kind in (*HappeningType, *ControllerAction)]
 
 
 class Happening(NamedTuple):
     """One of them."""
 
     client_id: ClientId
-    kind: HappeningType
+    kind: HappeningKind
     attributes: Mapping[str, str]
 
 
@@ -58,8 +54,8 @@ def happening_of(event: Event) -> Happening | None:
         case ClientSyncChanged():
             kind = HappeningType.OUT_OF_SYNC if event.is_out_of_sync else HappeningType.BACK_IN_SYNC
             return Happening(event.client_id, kind, {})
-        case ClientCommanded() if event.action in HAPPENING_TYPES:
-            return Happening(event.client_id, HappeningType(event.action), {})
+        case ClientCommanded():
+            return Happening(event.client_id, event.action, {})
         case _:
             return None
 

@@ -12,7 +12,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
 from custom_components.resonate import async_remove_config_entry_device
-from custom_components.resonate.core.protocol.messages.client_command import ControllerAction
+from custom_components.resonate.core.events import ControllerAction
 from custom_components.resonate.core.protocol.messages.server_state import Controller
 from custom_components.resonate.core.server.server import ResonateServer
 

@@ -24,6 +24,26 @@ class LossReason(StrEnum):
     SERVER_STOPPED = "server_stopped"
 
 
+class ControllerAction(StrEnum):
+    """What a controller can ask for, in the words of the wire (protocol.md 9.3)."""
+
+    PLAY = "play"
+    PAUSE = "pause"
+    STOP = "stop"
+    NEXT = "next"
+    PREVIOUS = "previous"
+    VOLUME = "volume"
+    MUTE = "mute"
+    REPEAT_OFF = "repeat_off"
+    REPEAT_ONE = "repeat_one"
+    REPEAT_ALL = "repeat_all"
+    SHUFFLE = "shuffle"
+    UNSHUFFLE = "unshuffle"
+    SWITCH = "switch"
+    SEEK = "seek"
+    SEEK_RELATIVE = "seek_relative"
+
+
 class MediumState(StrEnum):
     """What became of a medium."""
 
@@ -63,8 +83,7 @@ class ClientCommanded:
     """A client asked something of its group: a button was pressed, say."""
 
     client_id: ClientId
-    action: str
-    """In the words of the wire: play, pause, next, volume ... (protocol.md 9.3)."""
+    action: ControllerAction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

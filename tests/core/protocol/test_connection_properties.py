@@ -8,10 +8,10 @@ from hypothesis import given, settings, strategies as st
 import pytest
 
 from core.errors import LocalProtocolError, RefusedError, RemoteProtocolError
+from core.events import ControllerAction
 from core.formats import StreamFormat
 from core.protocol.connection import Connection
 from core.protocol.events import ConnectionEvent, GoodbyeReceived, Ignored, StateChanged, TimeRequested
-from core.protocol.messages.client_command import ControllerAction
 from core.protocol.messages.client_time import ClientTime
 from core.protocol.messages.server_hello import ConnectionReason
 from core.protocol.messages.server_state import Controller, Metadata

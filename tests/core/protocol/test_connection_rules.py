@@ -7,7 +7,7 @@ import json
 import pytest
 
 from core.errors import HandshakeTimeoutError, LocalProtocolError, RefusedError, RemoteProtocolError
-from core.events import LossReason
+from core.events import ControllerAction, LossReason
 from core.formats import StreamFormat
 from core.protocol.connection import Connection
 from core.protocol.events import (
@@ -20,7 +20,7 @@ from core.protocol.events import (
     StateChanged,
     TimeRequested,
 )
-from core.protocol.messages.client_command import ControllerAction, ControllerCommand
+from core.protocol.messages.client_command import ControllerCommand
 from core.protocol.messages.client_hello import PlayerCommand, Role
 from core.protocol.messages.client_state import ClientState
 from core.protocol.messages.client_time import ClientTime

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.events import LossReason
+from core.events import ControllerAction, LossReason
 from core.formats import Codec, StreamFormat
 from core.protocol.binary import Frame, pack, pack_audio, unpack
 from core.protocol.connection import Connection
@@ -20,7 +20,7 @@ from core.protocol.events import (
     StateChanged,
     TimeRequested,
 )
-from core.protocol.messages.client_command import ControllerAction, ControllerCommand
+from core.protocol.messages.client_command import ControllerCommand
 from core.protocol.messages.client_hello import ClientGeneration, Role
 from core.protocol.messages.server_hello import ConnectionReason
 from core.protocol.messages.server_state import Controller, Metadata, Progress, RepeatMode

@@ -4,9 +4,9 @@ from hypothesis import given, settings, strategies as st
 import pytest
 
 from core.errors import RemoteProtocolError
-from core.events import LossReason
+from core.events import ControllerAction, LossReason
 from core.formats import Codec, StreamFormat
-from core.protocol.messages.client_command import ControllerAction, ControllerCommand, parse_client_command
+from core.protocol.messages.client_command import ControllerCommand, parse_client_command
 from core.protocol.messages.client_time import ClientTime, parse_client_time, server_time
 from core.protocol.messages.envelope import parse_envelope
 from core.protocol.messages.goodbye import parse_goodbye

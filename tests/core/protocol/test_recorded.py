@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.events import LossReason
+from core.events import ControllerAction, LossReason
 from core.formats import Codec, StreamFormat
 from core.images import ImageFormat, ImageSpec
 from core.protocol.connection import Connection
@@ -19,7 +19,7 @@ from core.protocol.events import (
     TimeRequested,
 )
 from core.protocol.messages.artwork import ArtworkChannel, ArtworkSource
-from core.protocol.messages.client_command import ControllerAction, ControllerCommand
+from core.protocol.messages.client_command import ControllerCommand
 from core.protocol.messages.client_hello import ClientGeneration, ClientHello, PlayerCommand, Role
 from core.protocol.messages.client_state import ClientState
 from core.protocol.messages.server_hello import ConnectionReason

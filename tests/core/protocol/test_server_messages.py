@@ -6,7 +6,7 @@ import json
 from hypothesis import given, settings, strategies as st
 import pytest
 
-from core.protocol.messages.client_command import ControllerAction
+from core.events import ControllerAction
 from core.protocol.messages.client_hello import PlayerCommand, Role
 from core.protocol.messages.group_update import group_update
 from core.protocol.messages.server_command import delay_command, mute_command, volume_command

@@ -1,8 +1,7 @@
 """What is told of single clients besides that they come and go: step, buttons, formats, leads, buffers."""
 
-from core.events import ClientCommanded, ClientConnected, ClientLost, ClientSyncChanged
+from core.events import ClientCommanded, ClientConnected, ClientLost, ClientSyncChanged, ControllerAction
 from core.formats import Codec, StreamFormat
-from core.protocol.messages.client_command import ControllerAction
 from core.protocol.messages.server_state import Controller
 from core.server.snapshot import ServerSnapshot
 from core.units import US_PER_S, ClientId, GroupId
@@ -65,7 +64,7 @@ async def test_a_button_is_told_though_the_group_does_not_act_on_it() -> None:
         session.controller(Controller(actions=frozenset({ControllerAction.NEXT})))
         kitchen.say("client/command", {"controller": {"command": "next"}})
         await house.pass_s(0)
-        assert house.events[-1] == ClientCommanded(client_id=KITCHEN, action="next")
+        assert house.events[-1] == ClientCommanded(client_id=KITCHEN, action=ControllerAction.NEXT)
 
 
 async def test_lead_and_format_problem_are_shown() -> None:

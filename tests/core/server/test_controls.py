@@ -8,12 +8,12 @@ from typing import Any, cast
 import pytest
 
 from core.errors import MediaOpenError
-from core.events import MediumChanged, MediumState
+from core.events import ControllerAction as Action, MediumChanged, MediumState
 from core.formats import STEREO
 from core.media.media_stream import MediaStream
 from core.media.request import MediaRequest
 from core.media.source import SourceInfo
-from core.protocol.messages.client_command import ControllerAction as Action, ControllerCommand
+from core.protocol.messages.client_command import ControllerCommand
 from core.server.controls import Controls
 from core.server.group import ResonateGroup
 from core.server.offers import controller_of

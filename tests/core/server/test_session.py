@@ -7,8 +7,8 @@ import logging
 import pytest
 
 from core.errors import CommandRefusedError
-from core.events import LossReason
-from core.protocol.messages.client_command import ControllerAction, ControllerCommand
+from core.events import ControllerAction, LossReason
+from core.protocol.messages.client_command import ControllerCommand
 from core.protocol.messages.client_hello import ClientHello
 from core.protocol.messages.server_hello import ConnectionReason
 from core.protocol.messages.server_state import Controller

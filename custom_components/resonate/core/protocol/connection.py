@@ -31,6 +31,7 @@ from enum import Enum, auto
 from typing import Final
 
 from ..errors import HandshakeTimeoutError, LocalProtocolError, RefusedError, RemoteProtocolError
+from ..events import ControllerAction
 from ..formats import Codec, StreamFormat
 from ..units import US_PER_S, GroupId, ServerTimeUs
 from .artwork import ArtworkStream
@@ -45,7 +46,7 @@ from .events import (
     TimeRequested,
 )
 from .flood import FloodGate
-from .messages.client_command import ControllerAction, parse_client_command
+from .messages.client_command import parse_client_command
 from .messages.client_hello import ClientHello, PlayerCommand, PlayerSupport, Role, parse_client_hello
 from .messages.client_state import MAX_OUTPUT_DELAY_MS, ClientState, initial_state, merge, parse_client_state
 from .messages.client_time import parse_client_time, server_time

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 import logging
 
 from ..errors import ResonateError
-from ..protocol.messages.client_command import ControllerAction, ControllerCommand
+from ..events import ControllerAction
+from ..protocol.messages.client_command import ControllerCommand
 from ..protocol.messages.client_hello import Role
 from ..protocol.messages.server_state import Controller
 from ..units import ClientId, GroupId

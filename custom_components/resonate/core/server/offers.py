@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, NamedTuple
 
-from ..protocol.messages.client_command import ControllerAction as Action, ControllerCommand
+from ..events import ControllerAction as Action
+from ..protocol.messages.client_command import ControllerCommand
 from ..protocol.messages.server_state import Controller, RepeatMode
 from ..queue import Repeat
 from ..units import US_PER_MS

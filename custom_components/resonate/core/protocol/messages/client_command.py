@@ -1,32 +1,12 @@
 """client/command, C>S: what a controller asks of its group (protocol.md 9.3, 18.7)."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from ...errors import RemoteProtocolError
+from ...events import ControllerAction
 from .envelope import JsonObject
 from .fields import MAX_NUMBER, Fields
-
-
-class ControllerAction(StrEnum):
-    """What a controller can ask for, in the words of the wire."""
-
-    PLAY = "play"
-    PAUSE = "pause"
-    STOP = "stop"
-    NEXT = "next"
-    PREVIOUS = "previous"
-    VOLUME = "volume"
-    MUTE = "mute"
-    REPEAT_OFF = "repeat_off"
-    REPEAT_ONE = "repeat_one"
-    REPEAT_ALL = "repeat_all"
-    SHUFFLE = "shuffle"
-    UNSHUFFLE = "unshuffle"
-    SWITCH = "switch"
-    SEEK = "seek"
-    SEEK_RELATIVE = "seek_relative"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

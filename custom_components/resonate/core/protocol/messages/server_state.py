@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from ...events import ControllerAction
 from ...units import ServerTimeUs
-from .client_command import ControllerAction
 from .envelope import JsonObject, serialise
 from .fields import MAX_NUMBER
 from .text import sendable_or_none
