@@ -6,6 +6,7 @@ Home Assistant shows that it is done.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 import json
 from pathlib import Path
 import sys
@@ -21,6 +22,7 @@ from .processes import JsonProcess
 
 ALBUM: Final = "media-source://media_source/local/Night Songs"
 SONGS: Final = ("Amber", "Birch", "Cedar")
+CHIME: Final = "media-source://media_source/local/chime.wav"
 ALONE: Final = ("Dusk", "Embers")
 SONG_S: Final = 90.0
 """Longer than all steps take, so that no song ends by itself."""
@@ -73,6 +75,7 @@ def house(background: Background, tmp_path: Path) -> Iterator[House]:
     song = noise(SONG_S, sample_rate=16_000, bit_depth=16)
     for path in (*(f"Night Songs/{name}" for name in SONGS), *ALONE):
         write_wav(house.media / f"{path}.wav", song, sample_rate=16_000, bit_depth=16)
+    write_wav(house.media / "chime.wav", noise(2.0, sample_rate=16_000, bit_depth=16), sample_rate=16_000, bit_depth=16)
     house.start()
     yield house
     house.close()
@@ -112,6 +115,11 @@ def test_a_day(day: Day) -> None:
     browse_and_search(day, downstairs)
     keep_a_queue(day, downstairs)
     automate(day, downstairs)
+    say_something_in_between(day, downstairs)
+    hear_something_else_for_a_while(day, downstairs)
+    begin_at_an_instant(day, downstairs)
+    fall_asleep(day, downstairs)
+    turn_off_and_on(day, downstairs)
     use_the_voice(day, downstairs)
     restart(day, downstairs)
     assert day.house.complaints() == []
@@ -233,7 +241,11 @@ def browse_and_search(day: Day, group: str) -> None:
     assert "media-source://media_source" in ids_of(root["children"])
     local = {"media_content_id": "media-source://media_source/local/.", "media_content_type": ""}
     folder = ask("media_player/browse_media", entity_id=group, **local)
-    assert {child["title"] for child in folder["children"]} == {"Night Songs", *(f"{name}.wav" for name in ALONE)}
+    assert {child["title"] for child in folder["children"]} == {
+        "Night Songs",
+        "chime.wav",
+        *(f"{name}.wav" for name in ALONE),
+    }
     assert all(child["can_play"] for child in folder["children"])
     found = ask("media_player/search_media", entity_id=group, search_query="night songs")["result"]
     assert ids_of(found)[0] == ALBUM
@@ -282,6 +294,77 @@ def automate(day: Day, group: str) -> None:
     day.house.act("media_player.media_stop", entity_id=group)
     day.house.wait_for(group, "idle")
     day.house.wait_for("sensor.blue_speaker_why_silent", "ready")
+
+
+def say_something_in_between(day: Day, group: str) -> None:
+    """An announcement, in a room with music and in one without."""
+    act, wait_for = day.house.act, day.house.wait_for
+    act("media_player.media_play", entity_id=group)
+    wait_for(group, "playing", media_title="Birch")
+    media = {"media_content_id": CHIME, "media_content_type": "music"}
+    act("media_player.play_media", entity_id=[group, day.green], media=media, announce=True)
+    for entity_id in (group, day.green):
+        wait_for(entity_id, "playing", media_title="chime", announcing=True)
+    wait_for(group, "playing", media_title="Birch", queue_position=2, announcing=False)
+    wait_for(day.green, "idle")
+
+
+def hear_something_else_for_a_while(day: Day, group: str) -> None:
+    """Keep how it is, play something else, and have it back: song, place and volume."""
+    act, wait_for = day.house.act, day.house.wait_for
+    act("media_player.media_seek", entity_id=group, seek_position=40)
+    wait_for(group, "playing", media_position=40)
+    volume = day.house.state(group)["attributes"]["volume_level"]
+    act("resonate.snapshot", entity_id=group)
+    act("media_player.volume_set", entity_id=group, volume_level=0.1)
+    media = {"media_content_id": "media-source://media_source/local/Dusk.wav", "media_content_type": "music"}
+    act("media_player.play_media", entity_id=group, media=media)
+    wait_for(group, "playing", media_title="Dusk", queue_size=1, volume_level=0.1)
+    act("resonate.restore", entity_id=group)
+    state = wait_for(group, "playing", media_title="Birch", queue_size=len(SONGS), volume_level=volume)
+    assert 40 <= state["attributes"]["media_position"] <= 60
+
+
+def begin_at_an_instant(day: Day, group: str) -> None:
+    """Two groups begin together, when they are told to."""
+    instant = datetime.now(UTC) + timedelta(seconds=2)
+    day.house.act(
+        "resonate.play",
+        entity_id=[group, day.green],
+        media_content_id="media-source://media_source/local/Embers.wav",
+        start_at=instant.isoformat(),
+    )
+    begun = []
+    for entity_id in (group, day.green):
+        shown = day.house.wait_for(entity_id, "playing", media_title="Embers", media_position=0)["attributes"]
+        begun.append(datetime.fromisoformat(shown["media_position_updated_at"]))
+    assert abs(begun[0] - begun[1]) < timedelta(milliseconds=50)  # as it is shown; in core tests, to the sample
+    assert abs(begun[0] - instant) < timedelta(milliseconds=250)
+
+
+def fall_asleep(day: Day, group: str) -> None:
+    """It fades away and is paused; in the morning it is as loud as before."""
+    volumes = [day.house.state(entity_id)["attributes"]["volume_level"] for entity_id in (day.blue, day.red)]
+    day.house.act("resonate.set_sleep_timer", entity_id=group, duration={"seconds": 3}, fade={"seconds": 2})
+    day.house.wait_for(group, "paused")
+    for entity_id, volume in zip((day.blue, day.red), volumes, strict=True):
+        day.house.wait_for(entity_id, volume_level=volume)
+    day.house.act("media_player.media_stop", entity_id=day.green)
+
+
+def turn_off_and_on(day: Day, group: str) -> None:
+    """Who is off is left out of what its group plays."""
+    act, wait_for = day.house.act, day.house.wait_for
+    day.say("turn off red speaker")
+    wait_for(day.red, "off")
+    act("media_player.media_play", entity_id=group)
+    wait_for(day.blue, "playing", media_title="Embers")
+    wait_for("sensor.red_speaker_why_silent", "switched_off")
+    day.say("turn on red speaker")
+    wait_for(day.red, "playing", media_title="Embers")
+    day.house.wait_for_members(group, day.blue, day.red)
+    act("media_player.media_stop", entity_id=group)
+    wait_for(group, "idle")
 
 
 def use_the_voice(day: Day, group: str) -> None:
