@@ -3,7 +3,7 @@
 import base64
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
@@ -14,6 +14,18 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.resonate.const import DOMAIN
 
 from .helpers import Connect, our_threads, start, unload
+
+
+DEVICE: Final = {
+    "device_id": "1",
+    "client_id": "kitchen",
+    "name": "Kitchen",
+    "is_player": True,
+    "manufacturer": None,
+    "product_name": None,
+    "software_version": None,
+    "mac_address": None,
+}
 
 
 @pytest.fixture
@@ -81,6 +93,8 @@ def a_device(chosen_format: object) -> dict[str, object]:
         ("devices", a_device({"codec": "mp3", "sample_rate": 48_000, "channel_count": 2, "bit_depth": 16})),
         ("devices", a_device({"codec": "flac", "sample_rate": "many", "channel_count": 2, "bit_depth": 16})),
         ("devices", a_device({"codec": "flac", "sample_rate": 48_000, "channel_count": 2})),
+        ("devices", {"devices": [DEVICE | {"max_volume": 101}]}),
+        ("devices", {"devices": [DEVICE | {"start_volume": "loud"}]}),
         ("memberships", []),
         ("memberships", {"groups": 7}),
         ("memberships", {"groups": ["text"]}),
@@ -88,6 +102,8 @@ def a_device(chosen_format: object) -> dict[str, object]:
         ("memberships", {"groups": [{"group_id": "", "is_named": False, "devices": []}]}),
         ("memberships", {"groups": [{"group_id": "1", "is_named": False, "devices": "abc"}]}),
         ("memberships", {"groups": [{"group_id": "1", "is_named": False, "devices": [7]}]}),
+        ("memberships", {"groups": [], "excused": 7}),
+        ("memberships", {"groups": [], "excused": [{"group_id": "1", "devices": "abc"}]}),
         ("queues", {"queues": 7}),
         ("queues", {"queues": [{"group_id": "1"}]}),
         ("queues", {"queues": [{"group_id": "1", "entries": [], "repeat": "twice", "unshuffled": None, "seed": 0}]}),
