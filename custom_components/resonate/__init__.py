@@ -4,6 +4,7 @@ import logging
 import sysconfig
 from typing import Final
 
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ConfigEntryError, ConfigEntryNotReady, UnsupportedStorageVersionError
 from homeassistant.helpers import config_validation as cv, issue_registry as ir
@@ -74,9 +75,11 @@ async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: ResonateConfigEntry, device_entry: DeviceEntry
 ) -> bool:
     """Let the user remove a device that is away; if it comes back, it is a new one."""
-    coordinator = entry.runtime_data
+    if entry.state is not ConfigEntryState.LOADED:
+        return False  # what is stored of it would bring it back
     if device_entry.config_subentry_id is not None:
         return False  # a named group: it goes with its subentry
+    coordinator = entry.runtime_data
     for domain, device_id in device_entry.identifiers:
         view = coordinator.data.devices.get(device_id)
         if domain != DOMAIN or view is None:

@@ -5,11 +5,12 @@ from dataclasses import asdict, replace
 from typing import Any, Final
 
 from homeassistant.components.diagnostics import async_redact_data
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 
 from .const import DOMAIN
-from .coordinator import ResonateConfigEntry
+from .coordinator import ResonateConfigEntry, ResonateCoordinator
 from .core.audio.resample import available_engines
 from .core.queue import Queue
 from .core.server.snapshot import GroupSnapshot
@@ -40,12 +41,18 @@ TO_REDACT: Final = frozenset(
 
 
 async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: ResonateConfigEntry) -> dict[str, Any]:
-    """Return settings, every device and what it hears, and the core's counters."""
-    coordinator = entry.runtime_data
+    """Return settings and, while it runs, every device and what it hears, and the core's counters."""
+    kept = {
+        "entry": {"data": _redacted(entry.data), "options": _redacted(entry.options)},
+        "repairs": sorted(key for domain, key in ir.async_get(hass).issues if domain == DOMAIN),
+    }
+    return kept | await _async_running(entry.runtime_data) if entry.state is ConfigEntryState.LOADED else kept
+
+
+async def _async_running(coordinator: ResonateCoordinator) -> dict[str, Any]:
     statistics = await coordinator.bridge.async_call(lambda server: server.statistics)
     groups = sorted({view.group.group_id for view in coordinator.data.devices.values() if view.group is not None})
     return {
-        "entry": {"data": _redacted(entry.data), "options": _redacted(entry.options)},
         "settings": _redacted(asdict(coordinator.bridge.settings)),
         "port": coordinator.data.port,
         "resampler": available_engines()[0].value,
@@ -63,7 +70,6 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: Resonat
             {"device_count": len(view.member_ids), "is_connected": view.is_connected, "group": _plays(view.group)}
             for view in coordinator.data.groups.values()
         ],
-        "repairs": sorted(key for domain, key in ir.async_get(hass).issues if domain == DOMAIN),
         # Without the ids, which are keys there.
         "statistics": {
             name: sorted(value.values()) if isinstance(value, Mapping) else value

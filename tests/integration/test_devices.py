@@ -184,6 +184,22 @@ async def test_only_what_is_away_can_be_removed(
     await until(lambda: state_of(hass, kitchen) == "idle")
 
 
+async def test_what_does_not_run_forgets_nothing(
+    hass: HomeAssistant, running: MockConfigEntry, connect: Connect, hass_ws_client: WebSocketGenerator
+) -> None:
+    assert await async_setup_component(hass, "config", {})
+    kitchen = await connect("kitchen")
+    device_id = device_of(hass, kitchen).id
+    await hass.config_entries.async_unload(running.entry_id)
+    socket = await hass_ws_client()
+    request = {"type": "config/device_registry/remove_config_entry", "device_id": device_id}
+    await socket.send_json_auto_id({**request, "config_entry_id": running.entry_id})
+    answer = await socket.receive_json()
+    assert (answer["success"], answer["error"]["code"]) == (False, "home_assistant_error")
+    await hass.config_entries.async_setup(running.entry_id)
+    assert device_of(hass, kitchen).id == device_id
+
+
 async def test_one_that_is_forgotten_is_gone_though_the_news_of_it_came_first(
     hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until
 ) -> None:

@@ -61,6 +61,16 @@ async def test_diagnostics(
     assert [device["group"]["queue"] for device in devices] == [queue, queue]
 
 
+async def test_diagnostics_of_what_does_not_run(
+    hass: HomeAssistant, running: MockConfigEntry, hass_client: ClientSessionGenerator
+) -> None:
+    hass.config_entries.async_update_entry(running, options={CONF_ADDRESSES: ["127.0.0.1:1"]})
+    await hass.config_entries.async_unload(running.entry_id)
+    told = await get_diagnostics_for_config_entry(hass, hass_client, running)
+    data = {"port": running.data["port"], "host": "**REDACTED**"}
+    assert told == {"entry": {"data": data, "options": {"addresses": "**REDACTED**"}}, "repairs": []}
+
+
 def _fields(kind: type) -> Iterator[tuple[str, object]]:
     """Yield name and type of every field of a dataclass, and of those within it; but for queues, told in four words."""
     for name, hint in get_type_hints(kind).items():
