@@ -79,6 +79,12 @@ class Child:
                 raise ChildError(f"{self.name} {what} ({event}):\n{self.last_words()}")
             await asyncio.sleep(_POLL_S)
 
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal; nothing happens when it has ended."""
+        if self.status is None:
+            with suppress(ProcessLookupError):
+                self._process.send_signal(number)
+
     async def wait(self) -> int:
         """Return its exit status once it has ended."""
         return await self._process.wait()

@@ -6,13 +6,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 import json
 from pathlib import Path
+import signal
 import sys
+import time
 from typing import Any, Final
 
 from .children import Child, ChildError
 
 _SETTLE_TIMEOUT_S: Final = 30.0
 _STOP_TIMEOUT_S: Final = 10.0
+_REPORT_TIMEOUT_S: Final = 10.0
+_POLL_S: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +50,24 @@ class Player:
         """Return when it knows the server's time well enough to play. Raises ChildError when that takes too long."""
         await self._child.wait_for("synchronized", _SETTLE_TIMEOUT_S)
 
+    async def witness(self) -> dict[str, Any]:
+        """Return what it has witnessed until now, once it has settled. Raises ChildError when it does not say."""
+        self._report.unlink(missing_ok=True)
+        self._child.send(signal.SIGUSR1)
+        give_up_at = time.monotonic() + _REPORT_TIMEOUT_S
+        while not self._report.exists():
+            if self._child.status is not None or time.monotonic() > give_up_at:
+                raise ChildError(f"{self.part.name} does not report:\n{self._child.last_words()}")
+            await asyncio.sleep(_POLL_S)
+        return await self._read()
+
     async def stop(self) -> dict[str, Any]:
         """Let it leave, and return what it witnessed. Raises ChildError when it did not end well."""
         if (status := await self._child.stop(_STOP_TIMEOUT_S)) != 0:
             raise ChildError(f"{self.part.name} ended with status {status}:\n{self._child.last_words()}")
+        return await self._read()
+
+    async def _read(self) -> dict[str, Any]:
         report: dict[str, Any] = json.loads(await asyncio.to_thread(self._report.read_text))
         return report
 

@@ -112,3 +112,11 @@ def is_running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] != "Z"
     except FileNotFoundError:
         return False
+
+
+async def test_a_signal_is_passed_on_and_none_to_what_has_ended(tmp_path: Path) -> None:
+    child = await start(POLITE, tmp_path)
+    await child.wait_for("ready", 10)
+    child.send(signal.SIGUSR2)
+    assert await child.wait() == -signal.SIGUSR2
+    child.send(signal.SIGUSR2)

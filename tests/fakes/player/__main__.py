@@ -16,7 +16,7 @@ from .record import NullRecorder, WavRecorder
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Play until SIGTERM or SIGINT, or for a while; then write what was heard."""
+    """Play until SIGTERM or SIGINT, or for a while; then write what was heard, and at every SIGUSR1 until then."""
     options = _parse(arguments)
     clock = DriftingClock(drift_ppm=options.drift_ppm, rng=random.Random(options.seed))
     recorder = NullRecorder() if options.wav is None else WavRecorder(options.wav)
@@ -35,6 +35,8 @@ async def _run(player: SoftwarePlayer, options: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, process.stop.set)
+    if options.report is not None:
+        loop.add_signal_handler(signal.SIGUSR1, write_report, player, options.report)
     carry = process.dial(options.url) if options.url else process.listen(options.listen, host=options.host)
     task = asyncio.create_task(carry)
     if options.seconds is not None:

@@ -153,7 +153,9 @@ class PlayerProcess:
 
 
 def write_report(player: SoftwarePlayer, path: Path) -> None:
-    """Write the player's report, with what the process used."""
+    """Write the player's report, with what the process used; whoever reads finds a whole one."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     process = {"cpu_s": usage.ru_utime + usage.ru_stime}
-    path.write_text(json.dumps(player.report() | {"process": process}, indent=1) + "\n")
+    unfinished = path.with_suffix(".part")
+    unfinished.write_text(json.dumps(player.report() | {"process": process}, indent=1) + "\n")
+    unfinished.replace(path)
