@@ -1,103 +1,49 @@
-"""A headless Chromium, driven over its DevTools interface."""
+"""A headless Chromium: where it is, how to get one, and how to start it."""
 
 import asyncio
-import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from itertools import count
 import json
 import os
 from pathlib import Path
 import re
 import shutil
+import subprocess
+import sys
 import time
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
 
 from .api import Api
 from .children import Child, ChildError
+from .page import Page, send
 
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _LISTENING: Final = re.compile(r"DevTools listening on (ws://\S+)")
 _START_TIMEOUT_S: Final = 30.0
-_FIND_TIMEOUT_S: Final = 30.0
 _STOP_TIMEOUT_S: Final = 5.0
 _POLL_S: Final = 0.1
 _FAR_MS: Final = 4_102_444_800_000  # 2100: the page does not try to renew its token
-
-# Looks through the shadow roots that the frontend is made of, and counts only what can be seen.
-_FIND: Final = """
-((selector, text) => {
-  const search = (root) => {
-    for (const element of root.querySelectorAll("*")) {
-      if (element.matches(selector) && element.getClientRects().length
-          && (!text || element.textContent.includes(text))) return element;
-      const found = element.shadowRoot && search(element.shadowRoot);
-      if (found) return found;
-    }
-    return null;
-  };
-  return search(document);
-})(%s, %s)
-"""
-
-
-class BrowserError(Exception):
-    """The page is not what it should be; the text is for a person."""
-
-
-class Page:
-    """One page, logged in to Home Assistant."""
-
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse, session_id: str) -> None:
-        """Made by `browsing`."""
-        self._socket = socket
-        self._session_id = session_id
-        self._numbers = count(100)
-
-    async def open(self, url: str) -> None:
-        """Go to a page; what is on it comes later."""
-        await self.send("Page.navigate", url=url)
-
-    async def resize(self, width: int, height: int) -> None:
-        """Give it a size in pixels."""
-        await self.send(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
-        )
-
-    async def wait_for(self, selector: str, text: str = "") -> None:
-        """Return once an element can be seen that matches, and holds `text`. Raises BrowserError when none comes."""
-        give_up_at = time.monotonic() + _FIND_TIMEOUT_S
-        while not await self._evaluate(f"!!{_find(selector, text)}"):
-            if time.monotonic() > give_up_at:
-                raise BrowserError(f"the page shows no {selector} {text}".rstrip())
-            await asyncio.sleep(_POLL_S)
-
-    async def click(self, selector: str, text: str = "") -> None:
-        """Click on what `wait_for` waits for."""
-        await self.wait_for(selector, text)
-        await self._evaluate(f"{_find(selector, text)}.click()")
-
-    async def capture(self, path: Path) -> None:
-        """Write what is seen, as PNG."""
-        picture = await self.send("Page.captureScreenshot", format="png")
-        path.write_bytes(base64.b64decode(picture["data"]))
-
-    async def send(self, method: str, **parameters: object) -> dict[str, Any]:
-        """Send a DevTools command and return its result. Raises BrowserError."""
-        return await _send(self._socket, next(self._numbers), method, parameters, self._session_id)
-
-    async def _evaluate(self, expression: str) -> object:
-        result = await self.send("Runtime.evaluate", expression=expression, returnByValue=True)
-        if "exceptionDetails" in result:
-            raise BrowserError(f"{expression} failed in the page: {result['exceptionDetails']}")
-        return result["result"].get("value")
 
 
 def find_chromium() -> str | None:
     """Return the path of a Chromium; None when there is none."""
     return next((path for name in _NAMES if (path := shutil.which(name))), None)
+
+
+def chromium_or_how() -> str | None:
+    """Return the path of a Chromium. Where there is none: install Debian's when we may, else say how. Blocking."""
+    if (found := find_chromium()) is not None:
+        return found
+    install = ["apt-get", "install", "--yes", "--no-install-recommends", "chromium"]
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        print(f"There is no Chromium; {' '.join(install)}", flush=True)
+        subprocess.run(install, check=False, stdout=subprocess.DEVNULL)
+        found = find_chromium()
+    if found is None:
+        sys.stderr.write("There is no Chromium; on Debian: sudo apt-get install chromium\n")
+    return found
 
 
 @asynccontextmanager
@@ -123,10 +69,8 @@ async def browsing(chromium: str, folder: Path, api: Api) -> AsyncIterator[Page]
     try:
         url = await _devtools_url(child)
         async with aiohttp.ClientSession() as session, session.ws_connect(url, max_msg_size=0) as socket:
-            target = await _send(socket, 1, "Target.createTarget", {"url": "about:blank"})
-            attached = await _send(
-                socket, 2, "Target.attachToTarget", {"targetId": target["targetId"], "flatten": True}
-            )
+            target = await send(socket, 1, "Target.createTarget", {"url": "about:blank"})
+            attached = await send(socket, 2, "Target.attachToTarget", {"targetId": target["targetId"], "flatten": True})
             page = Page(socket, attached["sessionId"])
             await page.send("Page.enable")
             await page.send("Page.addScriptToEvaluateOnNewDocument", source=_logged_in(api))
@@ -142,29 +86,6 @@ async def _devtools_url(child: Child) -> str:
             raise ChildError(f"Chromium did not start:\n{child.last_words()}")
         await asyncio.sleep(_POLL_S)
     return found[1]
-
-
-async def _send(
-    socket: aiohttp.ClientWebSocketResponse,
-    number: int,
-    method: str,
-    parameters: dict[str, object],
-    session_id: str | None = None,
-) -> dict[str, Any]:
-    message: dict[str, object] = {"id": number, "method": method, "params": parameters}
-    await socket.send_json(message if session_id is None else message | {"sessionId": session_id})
-    while True:
-        answer = await socket.receive_json()
-        if answer.get("id") != number:
-            continue  # an event
-        if "error" in answer:
-            raise BrowserError(f"{method}: {answer['error']['message']}")
-        result: dict[str, Any] = answer["result"]
-        return result
-
-
-def _find(selector: str, text: str) -> str:
-    return _FIND % (json.dumps(selector), json.dumps(text))
 
 
 def _logged_in(api: Api) -> str:

@@ -87,10 +87,17 @@ class HomeAssistant:
         await until("the integration is set up", self._is_integration_loaded, _SET_UP_TIMEOUT_S)
 
     async def _is_integration_loaded(self) -> bool:
-        [entry] = await self._entries()
+        entry = await self.entry()
         if entry["state"] in ("setup_error", "setup_retry", "migration_error"):
             raise ApiError(f"the integration could not be set up: {entry['reason'] or entry['state']}")
         return bool(entry["state"] == "loaded")
+
+    async def entry(self) -> Json:
+        """Return the integration's entry. Raises ApiError when it is not set up."""
+        entries = await self._entries()
+        if not entries:
+            raise ApiError("the integration is not set up")
+        return entries[0]
 
     async def _entry_id(self) -> str | None:
         return next((entry["entry_id"] for entry in await self._entries()), None)

@@ -4,16 +4,13 @@ import argparse
 import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-import os
 from pathlib import Path
-import shutil
-import subprocess
 import sys
 from typing import Final
 
 from . import home_assistant, lifetime, players
 from .api import ApiError, Json, until
-from .browser import BrowserError, Page, browsing, find_chromium
+from .browser import browsing, chromium_or_how
 from .children import ROOT, ChildError
 from .dashboard import make_dashboard
 from .demo import FOLDER
@@ -21,6 +18,7 @@ from .folders import free_port, new_folder
 from .home_assistant import DOMAIN, HomeAssistant
 from .house import find_players
 from .library import make_library
+from .page import BrowserError, Page
 
 IMAGES: Final = ROOT / "docs" / "images"
 _VOLUMES: Final = (0.6, 0.35)
@@ -68,7 +66,7 @@ async def _take(work: Path, folder: Path, chromium: str) -> None:
 
 async def _add_group(host: HomeAssistant, entity_ids: Sequence[str]) -> str:
     """Make a named group of all players, and return its media player."""
-    start: Json = {"handler": [await _entry_id(host), "group"]}
+    start: Json = {"handler": [(await host.entry())["entry_id"], "group"]}
     typed = {"name": _GROUP, "members": list(entity_ids)}
     await host.api.flow(start, [typed], kind="subentries/flow")
     return await until("the group appears", lambda: _find_group(host), _WAIT_S)
@@ -76,11 +74,6 @@ async def _add_group(host: HomeAssistant, entity_ids: Sequence[str]) -> str:
 
 async def _find_group(host: HomeAssistant) -> str | None:
     return (await host.players()).get(_GROUP)
-
-
-async def _entry_id(host: HomeAssistant) -> str:
-    [[entry]] = await host.api.command({"type": "config_entries/get", "domain": DOMAIN})
-    return str(entry["entry_id"])
 
 
 async def _play(host: HomeAssistant, group: str, entity_ids: Sequence[str]) -> None:
@@ -144,25 +137,12 @@ async def _capture(page: Page, path: Path) -> None:
     print(path, flush=True)
 
 
-def _chromium_or_how() -> str | None:
-    """Return the path of a Chromium. Where there is none: install Debian's when we may, else say how. Blocking."""
-    if (found := find_chromium()) is not None:
-        return found
-    install = ["apt-get", "install", "--yes", "--no-install-recommends", "chromium"]
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        print(f"There is no Chromium; {' '.join(install)}", flush=True)
-        subprocess.run(install, check=False, stdout=subprocess.DEVNULL)
-        return find_chromium()
-    return None
-
-
 def main() -> int:
     """Take the pictures; needs a Chromium."""
     parser = argparse.ArgumentParser(prog="script/screenshot", description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=IMAGES, help="where to put them (default: %(default)s)")
     folder = parser.parse_args().folder.absolute()
-    if (chromium := _chromium_or_how()) is None:
-        sys.stderr.write("script/screenshot: there is no Chromium; on Debian: sudo apt-get install chromium\n")
+    if (chromium := chromium_or_how()) is None:
         return 1
     return lifetime.run(take_pictures(folder, chromium))
 
