@@ -15,7 +15,6 @@ from custom_components.resonate.const import DOMAIN
 
 from .helpers import Connect, our_threads, start, unload
 
-
 DEVICE: Final = {
     "device_id": "1",
     "client_id": "kitchen",
