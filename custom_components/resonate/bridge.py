@@ -54,7 +54,7 @@ class Bridge:
         self._is_told = False
 
     async def async_start(self, prepare: Callable[[ResonateServer], None] = lambda _: None) -> None:
-        """Start the core and return when it listens. Raises OSError when no port can be had.
+        """Start the core and return when it listens and is shown. Raises OSError when no port can be had.
 
         `prepare` is called on the core's loop before anybody connects.
         """
@@ -67,6 +67,7 @@ class Bridge:
         except BaseException:
             await self._async_join()
             raise
+        self._tell()  # a core that was faster than we came to wait has told it already, but nobody has heard it yet
 
     async def async_stop(self) -> None:
         """End every session, and join the core's thread and its pools, within 5 s. More than once does no harm."""

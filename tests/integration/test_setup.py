@@ -25,6 +25,7 @@ from custom_components.resonate.core.audio.resample import Engine
 from custom_components.resonate.core.errors import CommandRefusedError
 from custom_components.resonate.core.server.server import ResonateServer
 from custom_components.resonate.core.server.settings import ServerSettings
+from custom_components.resonate.core.server.snapshot import ServerSnapshot
 
 from .helpers import Connect, Until, our_threads, play, start, state_of, unload
 from .media_files import write_wav
@@ -304,3 +305,25 @@ async def test_a_player_that_comes_while_it_is_reloaded_works_afterwards(
     bedroom = await connect("bedroom")
     assert state_of(hass, bedroom) == "idle"
     assert "does not generate unique IDs" not in caplog.text
+
+
+class _PromptThread(threading.Thread):
+    """Has started whatever it runs by the time that its start returns."""
+
+    def start(self) -> None:
+        super().start()
+        (started,) = self._args  # type: ignore[attr-defined]
+        started.exception(timeout=10)
+
+
+async def test_a_core_that_is_there_at_once_is_shown_when_its_start_returns(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bridge, "Thread", _PromptThread)
+    shown: list[ServerSnapshot] = []
+    settings = ServerSettings(server_id="s" * 43, name="Home", host="127.0.0.1", port=0)
+    started = bridge.Bridge(hass, settings, on_snapshot=shown.append, on_event=lambda _: None)
+    await started.async_start()
+    assert shown
+    assert shown[-1].port
+    await started.async_stop()
