@@ -7,6 +7,8 @@ from typing import Any
 from homeassistant.exceptions import ServiceValidationError
 
 from .const import DOMAIN
+from .core.media.m3u import write_m3u
+from .core.media.playlist_entry import PlaylistEntry
 from .core.queue import Queue, QueueEntry
 from .core.server.queue_controls import QueueControls
 from .core.server.snapshot import GroupSnapshot
@@ -31,6 +33,12 @@ class QueueActions(QueuePlayer):
             # Ten thousand take longer than Home Assistant's loop may be held up.
             "items": await self.hass.async_add_executor_job(_items, entries, offset + 1),
         }
+
+    async def async_export_queue(self) -> dict[str, Any]:
+        """Return the queue as an M3U playlist, which a file can hold and be played from."""
+        entries = () if self._shown_group is None else self._shown_group.queue.entries
+        playlist = await self.hass.async_add_executor_job(lambda: write_m3u(_entry(entry) for entry in entries))
+        return {"playlist": playlist}
 
     @translated
     async def async_play_queue_item(self, queue_id: int) -> None:
@@ -99,6 +107,19 @@ class QueueActions(QueuePlayer):
 
 def _items(entries: Sequence[QueueEntry], first_position: int) -> list[dict[str, Any]]:
     return [_item(entry, position) for position, entry in enumerate(entries, start=first_position)]
+
+
+def _entry(entry: QueueEntry) -> PlaylistEntry:
+    request = entry.request
+    artwork_url = request.origin.artwork_url if isinstance(request.origin, MediaOrder) else None
+    return PlaylistEntry(
+        location=request.media_id,
+        title=request.title or name_of(request.media_id),
+        artist=request.artist,
+        album=request.album,
+        duration_us=request.duration_us,
+        artwork_url=artwork_url,
+    )
 
 
 def _item(entry: QueueEntry, position: int) -> dict[str, Any]:

@@ -16,6 +16,7 @@ _QUEUE_IDS: Final = vol.All(cv.ensure_list, [_QUEUE_ID], vol.Length(min=1))
 SCHEMAS: Final[dict[str, VolDictType]] = {
     "clear_queue": {},
     "clear_sleep_timer": {},
+    "export_queue": {},
     "get_queue": {
         vol.Optional("offset", default=0): vol.All(vol.Coerce(int), vol.Range(min=0)),
         vol.Optional("limit"): vol.All(vol.Coerce(int), vol.Range(min=1)),
@@ -44,6 +45,7 @@ SCHEMAS: Final[dict[str, VolDictType]] = {
     "transfer_queue": {vol.Required("destination"): cv.entity_id},
 }
 """What each action takes."""
+_ANSWERED: Final = ("export_queue", "get_queue")
 METHODS: Final = {"clear_queue": "async_clear_playlist"}
 """Of the entity, where it is not called as the action is."""
 
@@ -59,5 +61,5 @@ def async_register_actions(hass: HomeAssistant) -> None:
             entity_domain=MEDIA_PLAYER_DOMAIN,
             schema=schema,
             func=METHODS.get(name, f"async_{name}"),
-            supports_response=SupportsResponse.ONLY if name == "get_queue" else SupportsResponse.NONE,
+            supports_response=SupportsResponse.ONLY if name in _ANSWERED else SupportsResponse.NONE,
         )

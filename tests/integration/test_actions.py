@@ -35,7 +35,7 @@ async def call(hass: HomeAssistant, action: str, *clients: FakeClient, **data: A
         action,
         {"entity_id": [entity_of(hass, client) for client in clients], **data},
         blocking=True,
-        return_response=action == "get_queue",
+        return_response=action in ("export_queue", "get_queue"),
     )
 
 
@@ -310,3 +310,21 @@ async def test_actions_are_there_before_anything_is_set_up(hass: HomeAssistant, 
     await start(hass, entry)
     await unload(hass, entry)
     assert set(hass.services.async_services()["resonate"]) >= {"get_queue", "play", "snapshot", "transfer_queue"}
+
+
+async def test_what_is_exported_can_be_played_again(
+    hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until, media_dir: Path
+) -> None:
+    kitchen, bath = await connect("kitchen"), await connect("bath")
+    assert (await call(hass, "export_queue", kitchen))["media_player.kitchen"] == {"playlist": "#EXTM3U\n"}
+    named = {"title": "Named", "artist": "Me", "album": "Ours"}
+    await play(hass, LONG, kitchen, extra={"metadata": named})
+    await play(hass, OTHER, kitchen, enqueue="add")
+    exported = (await call(hass, "export_queue", kitchen))["media_player.kitchen"]["playlist"]
+    (media_dir / "mine.m3u").write_text(exported, encoding="utf-8")
+    await play(hass, "media-source://media_source/local/mine.m3u", bath)
+    await until(lambda: state_of(hass, bath) == "playing")
+    queues = [(await call(hass, "get_queue", it))[entity_of(hass, it)]["items"] for it in (kitchen, bath)]
+    keys = ("media_content_id", "title", "artist", "album")
+    ours, again = ([[item[key] for key in keys] for item in items] for items in queues)
+    assert again == ours == [[LONG, "Named", "Me", "Ours"], [OTHER, "other", None, None]]

@@ -3,7 +3,7 @@
 There is no standard; the directives are those that players and editors write.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import takewhile
 import re
 from typing import Final, NamedTuple
@@ -43,6 +43,25 @@ def parse_m3u(lines: list[str]) -> Iterator[PlaylistEntry]:
             duration_us=duration_us,
             artwork_url=details.get("#EXTIMG:", "") or logo,
         )
+
+
+def write_m3u(entries: Iterable[PlaylistEntry]) -> str:
+    """Return entries as a playlist that `parse_m3u` reads; a location that no line can hold is left out."""
+    lines = ["#EXTM3U"]
+    for entry in entries:
+        if entry.location.startswith("#") or len(entry.location.splitlines()) != 1:
+            continue
+        seconds = -1 if entry.duration_us is None else round(entry.duration_us / US_PER_S)
+        # This first: what stands above all such lines is of the whole list.
+        lines.append(f"{_INFO}{seconds},{_line(entry.title)}")
+        told = zip(_DETAILS, (entry.album, entry.artist, entry.artwork_url), strict=True)
+        lines += [f"{name}{_line(text)}" for name, text in told if text]
+        lines.append(entry.location)
+    return "\n".join(lines) + "\n"
+
+
+def _line(text: str | None) -> str:
+    return " ".join((text or "").split())
 
 
 def _split(lines: list[str]) -> Iterator[_Told]:
