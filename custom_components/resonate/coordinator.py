@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 import logging
-from typing import NamedTuple
+from typing import NamedTuple, override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_HOST, CONF_PORT, EVENT_HOMEASSISTANT_STOP
@@ -42,6 +42,7 @@ from .repairs import async_report_port
 from .scene import Scene
 from .sleep_timer import SleepTimers
 from .storage import DeviceStore, KnownDevice, async_load_server_id
+from .turns import Turns
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -101,6 +102,9 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         self._named_groups = NamedGroups(entry, self.devices.devices)
         self._snapshot = ServerSnapshot()
         self._unsubscribe: CALLBACK_TYPE | None = None
+        self._turns = Turns(hass.loop, self._update_listener, self._handle_rest)
+        self._behind: list[Event] = []
+        """What happened while not all entities show the picture before it."""
 
     async def async_start(self) -> None:
         """Load what is stored, start the core and discovery. Raises OSError when no port can be had."""
@@ -381,7 +385,31 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         return _Position(group.position_us, group.position_at, on_the_wall)
 
     @callback
+    @override
+    def async_update_listeners(self) -> None:
+        """Have all entities take the latest picture, so many in a turn of the loop that it is not held up."""
+        self._turns.begin(self._listeners)
+
+    @callback
+    def _update_listener(self, listener_id: int) -> None:
+        if (listener := self._listeners.get(listener_id)) is None:
+            return  # gone meanwhile
+        try:
+            listener[0]()
+        except Exception:
+            _LOGGER.exception("An entity could not take the latest picture")
+
+    @callback
+    def _handle_rest(self) -> None:
+        behind, self._behind = self._behind, []
+        for event in behind:
+            self._handle_event(event)
+
+    @callback
     def _handle_event(self, event: Event) -> None:
+        if self._turns.is_busy:
+            self._behind.append(event)
+            return
         async_dispatcher_send(self.hass, SIGNAL_CORE_EVENT, event)
         if isinstance(event, MediumChanged) and event.state is MediumState.FAILED:
             _LOGGER.warning("A medium could not be played: %s", event.message or event.error)
