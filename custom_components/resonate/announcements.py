@@ -8,6 +8,7 @@ from .bridge import Bridge
 from .core.units import ClientId, GroupId
 from .late_media import LateMedia
 from .media import MediaOrder
+from .spawning import Spawn, async_wait_for
 
 
 @dataclass(slots=True)
@@ -21,10 +22,11 @@ class _Announcement:
 class Announcer:
     """Collects the targets that an action reaches one after another. Home Assistant's loop only."""
 
-    def __init__(self, bridge: Bridge, late_media: LateMedia) -> None:
-        """Nothing is being announced."""
+    def __init__(self, bridge: Bridge, late_media: LateMedia, spawn: Spawn) -> None:
+        """Nothing is being announced. `spawn` begins nothing before the loop's next turn."""
         self._bridge = bridge
         self._late_media = late_media
+        self._spawn = spawn
         self._announcements: dict[Hashable, _Announcement] = {}
 
     async def async_announce(self, action: Hashable, target: ClientId | GroupId, order: MediaOrder) -> None:
@@ -38,9 +40,9 @@ class Announcer:
             announcement.targets.append(target)
         else:
             announcement = self._announcements[key] = _Announcement([target])
-            # A task of its own: who gives up waiting for it takes nothing from the others.
-            announcement.making = asyncio.get_running_loop().create_task(self._async_make(announcement, key, order))
-        await asyncio.shield(announcement.making)
+            making = self._async_make(announcement, key, order)
+            announcement.making = self._spawn(making, "resonate announcement")
+        await async_wait_for(announcement.making)
 
     async def _async_make(self, announcement: _Announcement, key: Hashable, order: MediaOrder) -> None:
         try:

@@ -89,7 +89,8 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         self._queues: QueueStore | None = None
         self._opener = StreamOpener(hass)
         self.late_media = LateMedia(hass, self._opener)
-        self.once = Once()
+        spawn = partial(entry.async_create_background_task, hass, eager_start=False)
+        self.once = Once(spawn)
         self.presets = PresetStore(hass)
         self.scenes: dict[str, Scene] = {}
         """How players were, by entity, as snapshots were taken."""
@@ -122,8 +123,9 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
             on_event=self._handle_event,
         )
         spawn = partial(self.config_entry.async_create_background_task, self.hass)
-        self.announcer = Announcer(self.bridge, self.late_media)
-        self._gatherer = Gatherer(self.bridge, spawn, self._named_groups)
+        later = partial(spawn, eager_start=False)
+        self.announcer = Announcer(self.bridge, self.late_media, later)
+        self._gatherer = Gatherer(self.bridge, later, self._named_groups)
         self.sleep_timers = SleepTimers(self.bridge, spawn)
         define = self._named_groups.begin(self._memberships.excused(self._client_ids()))
         homes, named = self._homes(), read_named_groups(self.config_entry)

@@ -14,6 +14,7 @@ from .core.errors import ResonateError, UnknownTargetError
 from .core.server.server import ResonateServer
 from .core.server.snapshot import GroupSnapshot, PlaybackState, ServerSnapshot
 from .core.units import ClientId, GroupId
+from .spawning import Spawn, async_wait_for
 
 GATHER_WINDOW_S: Final = 0.15
 """How long after the first target of an action others of the same action still join it."""
@@ -23,8 +24,6 @@ type Party = tuple[ClientId, ...]
 
 type Target = ClientId | GroupId
 """A player, or a named group."""
-
-type Spawn = Callable[[Coroutine[object, object, None], str], object]
 
 type Play = Callable[[Target, Callable[[ResonateServer], Awaitable[None]]], Coroutine[object, object, None]]
 """Plays on a target; what it is given too is to be called on the core's loop once the medium is open."""
@@ -69,7 +68,7 @@ class Gatherer:
     """
 
     def __init__(self, bridge: Bridge, spawn: Spawn, named: Container[Target]) -> None:
-        """`spawn` runs a coroutine in the background; `named` says which targets are named groups at any time."""
+        """`spawn` begins nothing before the loop's next turn; `named` says at any time who is a named group."""
         self._bridge = bridge
         self._spawn = spawn
         self._named = named
@@ -96,12 +95,11 @@ class Gatherer:
         }
         if (gathering := self._gatherings.get(action)) is None:
             gathering = self._gatherings[action] = _Gathering(target, now)
-            # A task of its own: who gives up waiting for it takes nothing from the others.
-            gathering.playing = loop.create_task(gathering.play_by(play, self._named))
-            await asyncio.shield(gathering.playing)
+            gathering.playing = self._spawn(gathering.play_by(play, self._named), "resonate play")
+            await async_wait_for(gathering.playing)
             return
         gathering.others.append(target)
-        await asyncio.shield(gathering.playing)
+        await async_wait_for(gathering.playing)
         await self._bridge.async_ask(gathering.gather)  # too late to be there when it was opened, maybe
         for group_id, (home, *guests) in tuple(gathering.parties.items()):  # the core may be adding others
             known = self._parties.setdefault(group_id, [home])

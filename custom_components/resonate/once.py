@@ -6,20 +6,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .gathering import GATHER_WINDOW_S
+from .spawning import Spawn, async_wait_for
 
 
 @dataclass(slots=True)
 class _Deed:
     begun_at: float
-    doing: asyncio.Future[Any]
+    doing: asyncio.Task[Any]
     askers: set[Hashable] = field(default_factory=set)
 
 
 class Once:
     """Shares what different targets of an action ask for. Home Assistant's loop only."""
 
-    def __init__(self) -> None:
+    def __init__(self, spawn: Spawn) -> None:
         """Nothing is being done."""
+        self._spawn = spawn
         self._deeds: dict[Hashable, _Deed] = {}
 
     async def async_do[T](self, key: Hashable, asker: Hashable, do: Callable[[], Awaitable[T]]) -> T:
@@ -29,8 +31,11 @@ class Once:
         self._deeds = {other: deed for other, deed in self._deeds.items() if now - deed.begun_at <= GATHER_WINDOW_S}
         deed = self._deeds.get(key)
         if deed is None or asker in deed.askers:
-            # A task of its own: who gives up waiting for it takes nothing from the others.
-            deed = self._deeds[key] = _Deed(now, asyncio.ensure_future(do()))
+            deed = self._deeds[key] = _Deed(now, self._spawn(_do(do), "resonate action"))
         deed.askers.add(asker)
-        result: T = await asyncio.shield(deed.doing)
+        result: T = await async_wait_for(deed.doing)
         return result
+
+
+async def _do[T](do: Callable[[], Awaitable[T]]) -> T:
+    return await do()

@@ -16,7 +16,7 @@ from .core.queue import Queue
 from .core.server.server import ResonateServer
 from .core.server.snapshot import GroupSnapshot, PlaybackState, ServerSnapshot
 from .core.units import ClientId, GroupId
-from .gathering import Spawn
+from .spawning import Spawn
 
 PLAY_ON_WITHIN_S: Final = 300.0
 """How long somebody may take to come and hear it: later it would start out of the blue."""

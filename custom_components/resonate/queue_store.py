@@ -18,7 +18,6 @@ from .core.queue import Queue
 from .core.server.server import ResonateServer
 from .core.server.snapshot import GroupSnapshot, PlaybackState, ServerSnapshot
 from .core.units import GroupId
-from .gathering import Spawn
 from .late_media import LateMedia
 from .play_on import PlayOn
 from .queue_records import (
@@ -31,6 +30,7 @@ from .queue_records import (
     places_to_json,
     queues_to_json,
 )
+from .spawning import Spawn
 from .stores import async_read, make_store
 
 KEY_QUEUES: Final = f"{DOMAIN}.queues"

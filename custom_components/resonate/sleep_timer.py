@@ -11,7 +11,7 @@ from .bridge import Bridge
 from .core.errors import ResonateError
 from .core.server.server import ResonateServer
 from .core.units import ClientId, GroupId
-from .gathering import Spawn
+from .spawning import Spawn
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -71,8 +71,9 @@ class House:
             raise CommandRefusedError(Refusal.SERVER_STOPPED)
         return await ask(self)
 
-    def spawn(self, work: Coroutine[object, object, None], name: str) -> None:
+    def spawn(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
         self.spawned.append(asyncio.get_running_loop().create_task(work))
+        return self.spawned[-1]
 
     async def play(self, target: Target, when_open: WhenOpen) -> None:
         self.host = target

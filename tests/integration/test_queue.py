@@ -262,3 +262,23 @@ async def test_what_cannot_be_played_leaves_the_queue_as_it_is(
         assert caught.value.translation_key in ("media_not_found", "media_not_opened")
     assert place(hass, kitchen) == (1, 2)
     await until(lambda: heard(hass, kitchen) == OTHER)
+
+
+@pytest.mark.parametrize("how", [{}, {"enqueue": "add"}, {"announce": True}])
+async def test_what_is_still_being_found_ends_with_the_entry(
+    hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until, how: dict[str, Any]
+) -> None:
+    kitchen = await connect("kitchen")
+    begun = asyncio.Event()
+
+    async def expand(*_: object) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    with patch.object(late_media, "async_expand", expand):
+        asking = asyncio.create_task(play(hass, SHORT, kitchen, **how))
+        await begun.wait()
+        await unload(hass, running)
+        with pytest.raises(HomeAssistantError) as caught:
+            await asking
+    assert caught.value.translation_key == "refused_server_stopped"
