@@ -177,6 +177,19 @@ def test_a_scheduled_replacement_is_met_to_the_microsecond_and_the_old_one_plays
     assert_in_time(rig)
 
 
+def test_a_scheduled_replacement_is_met_though_every_step_comes_late() -> None:
+    rig = playing(1)
+    start_at = ServerTimeUs(rig.now + SECOND)
+    rig.add(ramp(48_000), replaces=True)
+    rig.tell(Run(start_at=start_at))
+    rig.close_queue()
+    while len(rig.heard["a"].runs) < 2:
+        wake_at = rig.step().wake_at
+        assert wake_at is not None
+        rig.now = ServerTimeUs(wake_at + 20_000)
+    assert rig.heard["a"].runs[1][0].start == start_at
+
+
 def test_the_old_one_may_end_before_a_scheduled_replacement() -> None:
     rig = Rig()
     rig.set_players({"a": player(PCM_48)})

@@ -45,6 +45,8 @@ KEPT_US: Final = US_PER_S
 """History before now: more than the longest preroll."""
 PATIENCE_US: Final = 500_000
 """How long a start waits for what some channels hear in the place of the main mix; then they begin without."""
+LATE_US: Final = 50_000
+"""How late a step may be without what begins at an instant beginning later: what it replaces ends so much sooner."""
 AHEAD_US: Final = US_PER_S
 """Decoded audio beyond the horizon, for players that join and for sources that hesitate."""
 
@@ -256,7 +258,7 @@ class Renderer:
         """Return when to stop what plays so that what comes starts at its time; None when that is at once."""
         if self._lineup.coming is None or self._timeline is None or self._run is None or self._run.start_at is None:
             return None
-        return ServerTimeUs(self._run.start_at - self._lead_us - self._streamer.start_delay_us)
+        return ServerTimeUs(self._run.start_at - self._lead_us - self._streamer.start_delay_us - LATE_US)
 
     def _notice_standstill(self, timeline: Timeline, now: ServerTimeUs) -> None:
         """Wait for data as if nothing ran when players have run dry: nothing is made for the past.
