@@ -1,6 +1,6 @@
 """Owns the core and shows the entities one frozen picture of it."""
 
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -272,7 +272,9 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
 
     async def async_unjoin(self, client_id: ClientId) -> None:
         """Give the client a group of its own; the others play on, and who is to come back does so without it."""
-        group_id = await self.bridge.async_ask(lambda server: server.move(client_id, None))
+        self._leave_behind(client_id, await self.bridge.async_ask(lambda server: server.move(client_id, None)))
+
+    def _leave_behind(self, client_id: ClientId, group_id: GroupId) -> None:
         seen = self.device_ids(self._snapshot.clients)
         if self._memberships.async_leave_behind(group_id, seen):
             self._expect()
@@ -281,9 +283,7 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
     async def async_turn_off(self, device_id: str) -> None:
         """Let a player leave its group, the others play on, and be quiet until it is turned on or played to."""
         client_id = self.devices.devices[device_id].client_id
-        await self.async_unjoin(client_id)
-        with suppress(CommandRefusedError):  # nothing plays
-            await self.bridge.async_ask(lambda server: server.pause(client_id))
+        self._leave_behind(client_id, await self.bridge.async_ask(lambda server: server.hush(client_id)))
         self.devices.async_set_off(device_id, is_off=True)
         self._named_groups.sync(self.bridge)
         self._show(self._snapshot)
@@ -291,7 +291,7 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
     async def async_turn_on(self, device_id: str) -> None:
         """Let a player go on with what it last had; a named group of it that plays takes it in."""
         client_id = self.devices.devices[device_id].client_id
-        self._turn_on([device_id])
+        self._turn_on([device_id], elsewhere=False)
         self._show(self._snapshot)
         await self.async_play_on(client_id)
 
@@ -300,10 +300,12 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         with suppress(CommandRefusedError):
             await self.bridge.async_ask(lambda server: server.resume(target))
 
-    def _turn_on(self, device_ids: Iterable[str]) -> None:
+    def _turn_on(self, device_ids: Collection[str], *, elsewhere: bool) -> None:
+        """Note that players are on; `elsewhere`: they hear something, and are not to be taken away from that."""
         for device_id in device_ids:
             self.devices.async_set_off(device_id, is_off=False)
-        self._named_groups.sync(self.bridge)
+        client_ids = [self.devices.devices[device_id].client_id for device_id in device_ids]
+        self._named_groups.sync(self.bridge, excused=client_ids if elsewhere else ())
 
     async def async_dismiss_guests(self, group_id: GroupId) -> None:
         """Let all go that were only joined to a named group."""
@@ -343,7 +345,7 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         before, self._snapshot = self._snapshot, snapshot
         off = [device for device in self.devices.devices.values() if device.is_off]
         if begun := [it.device_id for it in off if _is_on(it, snapshot) and not _is_on(it, before)]:
-            self._turn_on(begun)
+            self._turn_on(begun, elsewhere=True)
         for client in snapshot.clients.values():
             device, is_news = self.devices.async_learn(client)
             if is_news:

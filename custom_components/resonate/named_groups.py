@@ -48,7 +48,7 @@ class Definition(NamedTuple):
     client_ids: tuple[ClientId, ...]
 
     def tell(self, server: ResonateServer, group_id: GroupId, excused: Collection[ClientId] = ()) -> None:
-        """Make or change the group; `excused` were taken out of it before the server started. On the core's loop."""
+        """Make or change the group; `excused` of those new to it are elsewhere. On the core's loop."""
         server.define_group(group_id, self.name, self.client_ids, excused=excused)
 
 
@@ -101,14 +101,17 @@ class NamedGroups:
         self._told = self._definitions()
         return partial(_tell_all, definitions=tuple(self._told.items()), excused=excused)
 
-    def sync(self, bridge: Bridge) -> None:
-        """Tell the core what it does not know yet: nothing when nothing has changed."""
+    def sync(self, bridge: Bridge, excused: Collection[ClientId] = ()) -> None:
+        """Tell the core what it does not know yet: nothing when nothing has changed.
+
+        Who of those that it did not know in a group is `excused` stays elsewhere until that plays anew.
+        """
         wanted = self._definitions()
         for group_id in self._told.keys() - wanted.keys():
             bridge.tell(partial(_remove, group_id=group_id))
         for group_id, definition in wanted.items():
             if self._told.get(group_id) != definition:
-                bridge.tell(partial(definition.tell, group_id=group_id))
+                bridge.tell(partial(definition.tell, group_id=group_id, excused=tuple(excused)))
         self._told = wanted
 
     def clients_of(self, group_id: GroupId) -> tuple[ClientId, ...]:

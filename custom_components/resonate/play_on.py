@@ -54,7 +54,8 @@ class PlayOn:
     @callback
     def async_restored(self, group_id: GroupId, queue: Queue, position_us: int | None) -> None:
         """Take note of what a group is given back: while it is like that, nobody did anything with it."""
-        self._restored[group_id] = _Restored(queue, position_us)
+        if group_id in self._awaited:
+            self._restored[group_id] = _Restored(queue, position_us)
         self.async_update(self._snapshot)  # the picture that shows it may have come before
 
     @callback

@@ -188,13 +188,11 @@ def _volume(stored: Any) -> int:
 
 
 def _format(stored: Any) -> StreamFormat | None:
-    """Return a format; None for one that this version cannot make."""
-    try:
-        codec = Codec(stored["codec"])
-    except ValueError as error:
-        raise DamagedError from error
+    """Return a format; None for one that this version does not know or cannot make."""
+    if text_of(stored, "codec") not in Codec:
+        return None
     numbers = {key: stored[key] for key in ("sample_rate", "channel_count", "bit_depth")}
     if not all(isinstance(number, int) for number in numbers.values()):
         raise DamagedError
-    stream_format = StreamFormat(codec=codec, **numbers)
+    stream_format = StreamFormat(codec=Codec(stored["codec"]), **numbers)
     return stream_format if stream_format.is_producible else None

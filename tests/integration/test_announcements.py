@@ -11,13 +11,16 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.resonate.announcements import Announcer
+from custom_components.resonate.core.media.request import MediaRequest
+from custom_components.resonate.core.server.group import ResonateGroup
+from custom_components.resonate.core.server.item import Item
 from custom_components.resonate.core.units import ClientId
 from custom_components.resonate.media import MediaOrder
 
 from .fake_client import FakeClient
-from .helpers import LONG, SONG, Connect, Until, act, attribute_of, play, state_of
+from .helpers import LONG, SONG, Connect, Until, act, attribute_of, entity_of, play, state_of
 from .media_files import write_wav
-from .named import add_group, group_entity, group_members, group_state, play_on
+from .named import act_on, add_group, group_attribute, group_entity, group_members, group_state, play_on
 from .test_actions import call
 from .test_memberships import restart
 
@@ -78,23 +81,82 @@ async def test_where_music_plays_it_goes_on_and_elsewhere_it_is_quiet_again(
     await play(hass, CHIME, kitchen, bath, announce=True)
     await until(lambda: (heard(hass, kitchen), heard(hass, bath)) == (CHIME, CHIME))
     await until(lambda: heard(hass, kitchen) == LONG and state_of(hass, bath) == "idle")
-    assert bath.streams == ["stream/start", "stream/end"]
+    await until(lambda: bath.streams == ["stream/start", "stream/end"])
 
 
-async def test_a_named_group_gathers_for_it(
+async def announce_on(hass: HomeAssistant, entity_id: str | None) -> None:
+    await act_on(hass, "play_media", entity_id, media_content_id=CHIME, media_content_type="music", announce=True)
+
+
+async def test_a_named_group_that_is_idle_is_its_members_each_where_it_is(
+    hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until
+) -> None:
+    kitchen, bath = await connect("kitchen"), await connect("bath")
+    group_id = await add_group(hass, running, "Downstairs", kitchen, bath)
+    await play_from_20(hass, kitchen, until)
+    groups = kitchen.group_ids[-1], bath.group_ids[-1]
+    await announce_on(hass, group_entity(hass, group_id))
+    await until(lambda: (heard(hass, kitchen), heard(hass, bath)) == (CHIME, CHIME))
+    await until(lambda: heard(hass, kitchen) == LONG and state_of(hass, bath) == "idle")
+    await until(lambda: state_of(hass, kitchen) == "playing")
+    assert attribute_of(hass, kitchen, "media_position") >= 20
+    assert (kitchen.group_ids[-1], bath.group_ids[-1]) == groups
+
+
+async def test_a_named_group_that_plays_hears_it_as_it_is(
     hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until
 ) -> None:
     kitchen, bath = await connect("kitchen"), await connect("bath")
     group_id = await add_group(hass, running, "Downstairs", kitchen, bath)
     down = group_entity(hass, group_id)
-    action = {"media_content_id": CHIME, "media_content_type": "music", "announce": True}
-    await hass.services.async_call("media_player", "play_media", {"entity_id": down, **action}, blocking=True)
-    await until(lambda: group_state(hass, group_id) == "playing")
-    assert kitchen.group_ids[-1] == bath.group_ids[-1] == group_id
-    await until(lambda: group_state(hass, group_id) == "idle")
-    await until(lambda: kitchen.group_ids[-1] != bath.group_ids[-1])
     await play_on(hass, LONG, down)
-    await until(lambda: len(group_members(hass, group_id)) == 2 and group_state(hass, group_id) == "playing")
+    await until(lambda: group_state(hass, group_id) == "playing")
+    await act(hass, "unjoin", bath)
+    await until(lambda: group_members(hass, group_id) == {entity_of(hass, kitchen)})
+    await announce_on(hass, down)
+    await until(lambda: group_attribute(hass, group_id, "announcing"))
+    assert heard(hass, bath) is None
+    await until(lambda: not group_attribute(hass, group_id, "announcing") and group_state(hass, group_id) == "playing")
+
+
+async def test_a_named_group_that_is_paused_and_that_all_have_left(
+    hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until
+) -> None:
+    kitchen, bath = await connect("kitchen"), await connect("bath")
+    group_id = await add_group(hass, running, "Downstairs", kitchen, bath)
+    down = group_entity(hass, group_id)
+    await play_on(hass, LONG, down)
+    await until(lambda: (state_of(hass, kitchen), state_of(hass, bath)) == ("playing", "playing"))
+    await act_on(hass, "media_pause", down)
+    for client in (kitchen, bath):
+        await act(hass, "unjoin", client)
+    await until(lambda: (state_of(hass, kitchen), state_of(hass, bath)) == ("idle", "idle"))
+    await announce_on(hass, down)
+    await until(lambda: (heard(hass, kitchen), heard(hass, bath)) == (CHIME, CHIME))
+    assert group_state(hass, group_id) == "paused"
+
+
+async def test_who_is_moved_while_it_is_being_found_hears_it_where_it_is_by_then(
+    hass: HomeAssistant, running: MockConfigEntry, connect: Connect, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kitchen, bath = await connect("kitchen"), await connect("bath")
+    opening, moved = asyncio.Event(), asyncio.Event()
+    open_item = ResonateGroup.open_interjection
+    loop = asyncio.get_running_loop()
+
+    async def wait_and_open(group: ResonateGroup, request: MediaRequest) -> Item:
+        loop.call_soon_threadsafe(opening.set)
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(moved.wait(), loop))
+        return await open_item(group, request)
+
+    monkeypatch.setattr(ResonateGroup, "open_interjection", wait_and_open)
+    announcing = asyncio.create_task(play(hass, CHIME, kitchen, announce=True))
+    await opening.wait()
+    await act(hass, "join", bath, group_members=[entity_of(hass, kitchen)])
+    moved.set()
+    await announcing
+    await until(lambda: kitchen.streams[:1] == bath.streams[:1] == ["stream/start"])
+    assert kitchen.first_at == bath.first_at
 
 
 async def test_what_is_not_there_disturbs_nobody(

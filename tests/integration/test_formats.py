@@ -29,12 +29,12 @@ PCM_TEXT: Final = "PCM 48 kHz 16 bit stereo"
 
 def chosen(hass: HomeAssistant, name: str) -> tuple[str, list[str]] | None:
     """Return what is chosen, and what can be."""
-    state = hass.states.get(f"select.{name}_format")
+    state = hass.states.get(f"select.{name}_preferred_format")
     return None if state is None else (state.state, state.attributes["options"])
 
 
 async def choose(hass: HomeAssistant, name: str, option: str) -> None:
-    data: dict[str, Any] = {"entity_id": f"select.{name}_format", "option": option}
+    data: dict[str, Any] = {"entity_id": f"select.{name}_preferred_format", "option": option}
     await hass.services.async_call("select", "select_option", data, blocking=True)
 
 
@@ -98,10 +98,10 @@ async def test_it_is_a_setting_of_players_only(
 ) -> None:
     await connect("kitchen")
     await until(lambda: chosen(hass, "kitchen") == (AUTOMATIC, [AUTOMATIC, PCM_TEXT]))
-    entity = entity_registry.async_get("select.kitchen_format")
+    entity = entity_registry.async_get("select.kitchen_preferred_format")
     assert entity is not None
     assert entity.entity_category is EntityCategory.CONFIG
-    assert hass.states.async_entity_ids("select") == ["select.kitchen_format"]
+    assert hass.states.async_entity_ids("select") == ["select.kitchen_preferred_format"]
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def a_device(chosen_format: object) -> dict[str, object]:
         ("devices", {"devices": 7}),
         ("devices", {"devices": ["text"]}),
         ("devices", a_device("flac")),
-        ("devices", a_device({"codec": "mp3", "sample_rate": 48_000, "channel_count": 2, "bit_depth": 16})),
+        ("devices", a_device({"codec": 7, "sample_rate": 48_000, "channel_count": 2, "bit_depth": 16})),
         ("devices", a_device({"codec": "flac", "sample_rate": "many", "channel_count": 2, "bit_depth": 16})),
         ("devices", a_device({"codec": "flac", "sample_rate": 48_000, "channel_count": 2})),
         ("devices", {"devices": [DEVICE | {"max_volume": 101}]}),

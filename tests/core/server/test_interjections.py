@@ -1,15 +1,18 @@
 """What is heard in between, and how everything is again as it was; heard by what players are sent."""
 
+import asyncio
+
 import numpy as np
 import pytest
 
-from core.errors import CommandRefusedError, FormatError, MediaOpenError
+from core.errors import CommandRefusedError, FormatError, MediaOpenError, QueueFullError
 from core.events import MediumChanged, MediumState, PlaybackEnded
 from core.formats import Block
 from core.media.media_stream import MediaStream
 from core.media.request import MediaRequest
+from core.server.interjections import MOST_WAITING
 from core.server.snapshot import PlaybackState
-from core.units import US_PER_S, EntryId
+from core.units import US_PER_S
 from tests.fakes.house import House, housed
 from tests.fakes.stage import Material
 
@@ -204,21 +207,150 @@ async def test_who_comes_while_it_is_heard_hears_it_and_the_music_behind() -> No
         assert numbers(heard) == numbers(house.pcm("ann"))
 
 
-async def test_a_pause_holds_it_and_the_music_behind() -> None:
+@pytest.mark.parametrize("after_us", [0, SECOND])
+async def test_a_pause_ends_it_and_leaves_the_music_paused_where_it_was(after_us: int) -> None:
     async with housed("ann") as house:
         await house.group.play([music()])
         await house.clock.sleep(5 * SECOND)
-        await interject(house, chime(seconds=4))
+        await interject(house, chime(seconds=4), chime("never"))
+        await house.clock.sleep(after_us)
+        assert house.group.interrupted is not None
+        heard_us = house.group.interrupted.position_us
+        await house.group.pause()
+        shown = house.group.snapshot()
+        assert (shown.state, shown.interrupted) == (PlaybackState.PAUSED, None)
+        assert shown.position_us == heard_us
+        await interject(house, chime("later"))
+        await house.clock.sleep(5 * SECOND)
+        assert house.state() == PlaybackState.PAUSED
+        await house.group.resume()
+        await house.clock.sleep(2 * SECOND)
+        assert abs(numbers(house.pcm("ann"))[0] - heard_us * RATE / SECOND) <= 1
+        told = [name for name, state in house.media_told() if state == MediumState.STARTED]
+        assert told == ["music", *(["chime"] if after_us else []), "later", "music"]
+
+
+@pytest.mark.parametrize("is_live", [False, True])
+async def test_over_nothing_a_pause_leaves_nothing(is_live: bool) -> None:
+    async with housed("ann") as house:
+        await interject(house, music("radio", 60, is_live=True) if is_live else chime(seconds=4))
         await house.clock.sleep(2 * SECOND)
         await house.group.pause()
-        await house.clock.sleep(10 * SECOND)
         shown = house.group.snapshot()
-        assert shown.state == PlaybackState.PAUSED
-        assert shown.interrupted is not None
+        assert (shown.state, shown.interrupted, shown.medium) == (PlaybackState.IDLE, None, None)
+
+
+async def test_a_live_one_is_replaced_by_the_next() -> None:
+    async with housed("ann") as house:
+        await house.group.play([music()])
+        await house.clock.sleep(5 * SECOND)
+        await interject(house, music("radio", 600, is_live=True))
+        await house.clock.sleep(20 * SECOND)
+        await interject(house, chime())
+        await house.clock.sleep(5 * SECOND)
+        told = [name for name, state in house.media_told() if state == MediumState.STARTED]
+        assert told == ["music", "radio", "chime"]
+        shown = house.group.snapshot()
+        assert shown.medium is not None
+        assert (shown.medium.media_id, shown.state, shown.interrupted) == ("music", PlaybackState.PLAYING, None)
+        assert (shown.position_us or 0) < 10 * SECOND
+
+
+async def test_no_more_wait_than_there_is_room_for() -> None:
+    async with housed("ann") as house:
+        await interject(house, chime("first", 10), *[chime(str(number)) for number in range(MOST_WAITING)])
+        with pytest.raises(QueueFullError):
+            await interject(house, chime("one too many"))
+
+
+async def test_what_was_asked_for_before_it_and_is_open_later_goes_on_behind_it() -> None:
+    async with housed("ann") as house:
+        await house.group.play([music("one"), music("two")])
+        await house.clock.sleep(5 * SECOND)
+        item = await house.group.open_interjection(chime(seconds=3))
+        house.media.shut()
+        skipping = asyncio.create_task(house.group.queue.skip())
+        await asyncio.sleep(0)
+        await house.group.interject(item)
+        house.media.open()
+        await skipping
+        await house.clock.sleep(2 * SECOND)
+        shown = house.group.snapshot()
+        assert shown.medium is not None
+        assert (shown.medium.media_id, shown.queue.current_index) == ("chime", 1)
+        await house.clock.sleep(4 * SECOND)
+        assert chime_frames(house.pcm("ann")) == 3 * RATE
+        shown = house.group.snapshot()
+        assert shown.medium is not None
+        assert (shown.medium.media_id, shown.interrupted) == ("two", None)
+        assert numbers(house.pcm("ann"))[0] == 0
+        assert house.media_told()[-1] == ("two", "started")
+
+
+@pytest.mark.parametrize("is_idle", [False, True])
+async def test_play_meanwhile_has_the_music_go_on_behind_it(is_idle: bool) -> None:
+    async with housed("ann") as house:
+        await house.group.play([music("one"), music("two")])
+        await house.clock.sleep(5 * SECOND)
+        await (house.group.stop() if is_idle else house.group.pause())
+        await interject(house, chime(seconds=3))
+        await house.clock.sleep(SECOND)
         await house.group.resume()
-        await house.clock.sleep(6 * SECOND)
+        await house.clock.sleep(4 * SECOND)
+        shown = house.group.snapshot()
+        assert shown.medium is not None
+        assert (shown.medium.media_id, shown.state) == ("one", PlaybackState.PLAYING)
+        first = numbers(house.pcm("ann"))[0]
+        assert first == 0 if is_idle else abs(first - 5 * RATE) < RATE
+
+
+async def test_play_meanwhile_with_an_empty_queue_is_refused() -> None:
+    async with housed("ann") as house:
+        await interject(house, chime(seconds=3))
+        await house.clock.sleep(SECOND)
+        with pytest.raises(CommandRefusedError):
+            await house.group.resume()
+
+
+@pytest.mark.parametrize(("heard_s", "expected"), [(2, "one"), (10, "two")])
+async def test_back_meanwhile_goes_by_the_music(heard_s: int, expected: str) -> None:
+    async with housed("ann") as house:
+        await house.group.play([music("one"), music("two")])
+        await house.clock.sleep(SECOND)
+        await house.group.queue.skip()
+        await house.clock.sleep(heard_s * SECOND)
+        await interject(house, chime(seconds=8))
+        await house.clock.sleep(4 * SECOND)
+        await house.group.queue.skip_back()
+        await house.clock.sleep(SECOND)
+        shown = house.group.snapshot()
+        assert shown.medium is not None
+        assert (shown.medium.media_id, shown.interrupted) == (expected, None)
+        assert (shown.position_us or 0) < 2 * SECOND
+
+
+async def test_when_nothing_can_follow_it_is_paused_where_it_was() -> None:
+    async with housed("ann") as house:
+        opens = [True]
+
+        def resolve() -> MediaRequest:
+            if not opens[0]:
+                raise MediaOpenError("gone")
+            return MediaRequest(stream=MediaStream(main=Material(numbered(30 * RATE))))
+
+        await house.group.play([MediaRequest(media_id="gone", resolve=resolve)])
+        await house.clock.sleep(5 * SECOND)
+        opens[0] = False
+        await interject(house, chime(breaks_at=0))
+        await house.clock.sleep(5 * SECOND)
+        shown = house.group.snapshot()
+        assert shown.medium is not None
+        assert (shown.state, shown.medium.media_id) == (PlaybackState.PAUSED, "gone")
+        opens[0] = True
+        await house.group.resume()
+        await house.clock.sleep(SECOND)
         assert house.state() == PlaybackState.PLAYING
-        assert len(numbers(house.pcm("ann"))) == 1
+        assert 4 * SECOND < house.group.position_us < 8 * SECOND
 
 
 async def test_a_stop_ends_all_of_it() -> None:
@@ -247,19 +379,19 @@ async def test_what_is_asked_for_meanwhile_counts_instead() -> None:
         assert (shown.medium.media_id, shown.interrupted) == ("two", None)
 
 
-async def test_what_was_taken_out_meanwhile_does_not_go_on() -> None:
+@pytest.mark.parametrize("after_us", range(0, 3 * SECOND, SECOND // 4))
+async def test_what_was_taken_out_meanwhile_does_not_go_on(after_us: int) -> None:
     async with housed("ann") as house:
         await house.group.play([music("one"), music("two")])
         await house.clock.sleep(5 * SECOND)
         await interject(house, chime(seconds=3))
-        await house.clock.sleep(SECOND)
+        await house.clock.sleep(after_us)
         [one, _] = house.group.snapshot().queue.entries
         await house.group.queue.remove([one.entry_id])
         await house.clock.sleep(6 * SECOND)
         shown = house.group.snapshot()
         assert shown.medium is not None
         assert shown.medium.media_id == "two"
-        assert numbers(house.pcm("ann"))[0] == 0
 
 
 async def test_nobody_can_hear_it() -> None:
@@ -285,4 +417,3 @@ async def test_a_group_that_is_gone_by_the_time_it_is_open() -> None:
         assert house.media_told() == []
         with pytest.raises(CommandRefusedError):
             await house.group.resume()
-        assert house.group.snapshot().queue.current != EntryId(0)

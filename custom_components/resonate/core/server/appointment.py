@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from ..clock import Clock, Timer
-from ..errors import CommandRefusedError
+from ..errors import ResonateError
 from ..units import ServerTimeUs
 
 
@@ -36,5 +36,5 @@ class Appointment:
 
     @staticmethod
     async def _keep(act: Callable[[], Awaitable[None]]) -> None:
-        with suppress(CommandRefusedError):
+        with suppress(ResonateError):
             await act()

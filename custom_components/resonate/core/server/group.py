@@ -11,7 +11,7 @@ from ..images import Picture
 from ..media.request import MediaRequest
 from ..queue import Queue
 from ..stream.policy import SendPolicy
-from ..units import ClientId, GroupId, ServerTimeUs
+from ..units import ClientId, EntryId, GroupId, ServerTimeUs
 from .appointment import Appointment
 from .client import Client
 from .company import Company
@@ -23,7 +23,7 @@ from .pictures import Pictures
 from .program import Program
 from .queue_controls import QueueControls
 from .runner import Runner
-from .snapshot import NO_VOLUME, GroupSnapshot, GroupVolume, PlaybackState
+from .snapshot import NO_VOLUME, GroupSnapshot, GroupVolume, Interrupted, PlaybackState
 from .standing import Standing
 
 
@@ -66,6 +66,8 @@ class ResonateGroup:
         """A pause or a stop that is still to come."""
         self._errand = Appointment(clock)
         """What it has to do of itself as soon as it can."""
+        self._late_interjection = Appointment(clock)
+        """What came in between too late for that, to be begun as soon as it can."""
         self._interjections = Interjections()
         self.performance = Performance(
             clock=clock,
@@ -78,9 +80,9 @@ class ResonateGroup:
             program=self._program,
             interjections=self._interjections,
             fell_idle=lambda: fell_idle(self),
-            leave=lambda: self._soon(self.queue.go_on),
-            play_again=lambda: self._soon(self._play_again),
-            interject=lambda requests: self._soon(partial(self._interject_soon, requests)),
+            leave=lambda: self._soon(self.queue.go_on, self._errand),
+            play_again=lambda: self._soon(self._play_again, self._errand),
+            interject=lambda requests: self._soon(partial(self._interject_soon, requests), self._late_interjection),
         )
         self._is_closed = False
         self._request_number = 0
@@ -99,6 +101,11 @@ class ResonateGroup:
     def item(self) -> Item | None:
         """What is heard, or will be next, or is paused."""
         return self._standing.item
+
+    @property
+    def interrupted(self) -> Interrupted | None:
+        """What goes on behind what is heard in between; None while nothing is."""
+        return self._interjections.interrupted
 
     @property
     def is_playing(self) -> bool:
@@ -220,10 +227,14 @@ class ResonateGroup:
             await item.close(self._media)
             return
         self._appointment.cancel()
-        self._interjections.end()
         self._program.arrive()
         if position_us is None or item.entry_id != queue.current or item.is_live:
             position_us = item.request.start_us
+        if self._interjections.covers(number):
+            self._go_on_behind(item.entry_id, position_us, was_heard=False)
+            await item.close(self._media)
+            return
+        self._interjections.end()
         self.performance.begin(item, position_us=position_us, start_at=start_at)
 
     async def open_interjection(self, request: MediaRequest) -> Item:
@@ -232,33 +243,38 @@ class ResonateGroup:
         await self._open(item)
         return item
 
+    async def discard(self, item: Item) -> None:
+        """Let go of what `open_interjection` returned and nobody will hear."""
+        await item.close(self._media)
+
     async def interject(
         self, item: Item, others: Sequence[MediaRequest] = (), *, start_at: ServerTimeUs | None = None
     ) -> None:
         """Let an open medium, and others after it, be heard in between; then all is as it was before.
 
         What played goes on where it was interrupted, what was paused stays so; the queue knows nothing of it. While
-        something else is in between they wait for their turn. What is asked for meanwhile counts instead of what was
-        interrupted. Raises FormatError as `play` does.
+        something else is in between they wait for their turn, unless that is live: it would never end. What is asked
+        for meanwhile counts instead of what was interrupted. Raises FormatError as `play` does, and QueueFullError.
         """
-        if self._is_closed or self._interjections.interrupted is not None:
-            if not self._is_closed:
+        has_to_wait = self._interjections.interrupted is not None and not self._interjections.is_endless
+        try:
+            if not (self._is_closed or has_to_wait):
+                self.company.audience.require_playable()
+                self._interjections.begin(item, others, self._standing, after_wish=self._request_number)
+                self.performance.begin(item, position_us=item.request.start_us, start_at=start_at)
+                return
+            if has_to_wait:
                 self._interjections.add([item.request, *others])
                 self.follow_anew()
-            await item.close(self._media)
-            return
-        is_start = self.is_idle
-        try:
-            if is_start:
-                self._starts(self)
-            self.company.audience.require_playable()
         except BaseException:
-            if is_start:
-                self._fell_idle(self)
             await item.close(self._media)
             raise
-        self._interjections.begin(self._standing, others)
-        self.performance.begin(item, position_us=item.request.start_us, start_at=start_at)
+        await item.close(self._media)
+
+    def _go_on_behind(self, entry_id: EntryId | None, position_us: int, *, was_heard: bool) -> None:
+        """Let an entry be what goes on behind what is heard in between; `was_heard`: that it started was told."""
+        self._interjections.interrupt(entry_id, position_us, was_heard=was_heard)
+        self.follow_anew()
 
     async def _open(self, item: Item) -> None:
         try:
@@ -269,8 +285,11 @@ class ResonateGroup:
 
     def _give_up(self, number: int) -> None:
         """Let what was wished not come, unless another wish is on its way."""
-        if number == self._request_number:
-            self._program.give_up()
+        if number != self._request_number:
+            return
+        self._program.give_up()
+        if self.is_playing and not self.performance.is_on:  # what was to come back behind an announcement did not
+            self.performance.set_state(PlaybackState.PAUSED)
 
     def _override(self) -> None:
         """Let nothing come of what was wished before."""
@@ -281,8 +300,12 @@ class ResonateGroup:
     async def pause(self, *, at: ServerTimeUs | None = None) -> None:
         """Let nothing more be heard; `resume` goes on at the first frame that was not. Again: nothing happens.
 
-        With `at`, at that instant, unless something else is asked for before; so with `stop`.
+        Of what is heard in between nothing more comes; `resume` goes on with what that interrupted. With `at`, at that
+        instant, unless something else is asked for before; so with `stop`.
         """
+        if (self._standing.is_paused or not self.performance.is_on) and self._program.is_awaiting and at is None:
+            self._override()  # what is being opened is not to begin
+            return
         if self._standing.is_paused:
             return
         if not self.performance.is_on:
@@ -291,6 +314,12 @@ class ResonateGroup:
             self._appointment.make(at, self.pause)
             return
         self._override()
+        if (interrupted := self._interjections.interrupted) is not None:
+            self._interjections.catch_up(self._standing, self._clock.now())
+            interrupted = self._interjections.interrupted or interrupted
+            self._interjections.end()
+            await self.performance.fall_back(interrupted)
+            return
         item = self._standing.item
         if item is not None and item.info is not None and item.info.is_live:
             # A live source goes on at its edge, not where it was left.
@@ -298,10 +327,17 @@ class ResonateGroup:
             return
         self.performance.halt()
 
+    async def hush(self) -> None:
+        """Let nothing be heard, nor come of what was wished; what is heard is paused."""
+        self._override()
+        if self.performance.is_on:
+            await self.pause()
+
     async def resume(self) -> None:
         """Go on after `pause`, else play what was played last. Raises CommandRefusedError when there is nothing."""
         self._appointment.cancel()
-        if self.is_playing:
+        interrupted = self._interjections.interrupted
+        if self.is_playing and (interrupted is None or interrupted.is_to_play):
             return
         if self._standing.is_paused and self.performance.is_on:
             self.performance.go_on()
@@ -309,6 +345,10 @@ class ResonateGroup:
         queue = self._program.latest if self._program.latest.current is not None else self._program.latest.skip()
         if queue is None:
             raise CommandRefusedError(Refusal.NOTHING_PAUSED)
+        if interrupted is not None:
+            self._program.queue = queue
+            self._go_on_behind(queue.current, interrupted.position_us, was_heard=interrupted.was_heard)
+            return
         await self.play_from(queue, position_us=self.position_us if self._standing.is_paused else None)
 
     async def stop(self, *, at: ServerTimeUs | None = None) -> None:
@@ -386,7 +426,7 @@ class ResonateGroup:
 
     # What it does of itself
 
-    def _soon(self, act: Callable[[], Awaitable[None]]) -> None:
+    def _soon(self, act: Callable[[], Awaitable[None]], errand: Appointment) -> None:
         """Have something done as soon as can be, unless something is asked for meanwhile."""
         number = self._request_number
 
@@ -394,15 +434,12 @@ class ResonateGroup:
             if number == self._request_number:
                 await act()
 
-        self._errand.make(self._clock.now(), act_unless_asked)
+        errand.make(self._clock.now(), act_unless_asked)
 
     async def _play_again(self) -> None:
-        """Play what the queue is at, from where it was."""
-        try:
+        """Play what the queue is at, from where it was; if that cannot be, it is paused there."""
+        with suppress(ResonateError):
             await self.play_from(self._program.queue, position_us=self.position_us)
-        except ResonateError:
-            if not self.performance.is_on:
-                await self.stop()
 
     async def _interject_soon(self, requests: Sequence[MediaRequest]) -> None:
         """Let media be heard in between, from the first that can be opened on."""

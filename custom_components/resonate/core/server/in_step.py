@@ -1,11 +1,11 @@
 """One medium in several groups at the same instant."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from ..clock import Clock
-from ..errors import ResonateError
+from ..errors import CommandRefusedError, Refusal, ResonateError
 from ..media.request import MediaRequest
 from ..units import US_PER_MS, ServerTimeUs
 from .group import ResonateGroup
@@ -16,22 +16,34 @@ _MARGIN_US: Final = 200 * US_PER_MS
 
 
 async def interject_together(
-    groups: Sequence[ResonateGroup], requests: Sequence[MediaRequest], *, clock: Clock, lead_us: int
+    reached: Callable[[], Sequence[ResonateGroup]], requests: Sequence[MediaRequest], *, clock: Clock
 ) -> None:
-    """Let groups hear media in between once all have opened the first; `lead_us` is what their players need.
+    """Let groups hear media in between once all have opened the first.
 
-    Who cannot is left out; raises the first of those errors when that goes for all.
+    `reached` says which: asked again once it is open, for somebody may have been moved. Who cannot is left out; raises
+    the first of those errors when that goes for all, and CommandRefusedError when there is nobody.
     """
     first, *others = requests
-    opened = await asyncio.gather(*(group.open_interjection(first) for group in groups), return_exceptions=True)
+    opening = reached()
+    opened = await asyncio.gather(*(group.open_interjection(first) for group in opening), return_exceptions=True)
+    items = [item for item in opened if isinstance(item, Item)]
+    errors = [error for error in opened if isinstance(error, BaseException)]
+    groups = reached()
+    leads_ms = [client.lead_ms for group in groups for client in group.members.values()]
+    lead_us = max(leads_ms, default=0) * US_PER_MS
     at = ServerTimeUs(clock.now() + lead_us + _MARGIN_US) if len(groups) > 1 else None
-    errors: list[BaseException] = []
-    for group, item in zip(groups, opened, strict=True):
+    has_begun = False
+    for group in groups:
         try:
-            if not isinstance(item, Item):
-                raise item
+            item = items.pop() if items else await group.open_interjection(first)
             await group.interject(item, others, start_at=at)
+            has_begun = True
         except ResonateError as error:
             errors.append(error)
-    if len(errors) == len(groups):
+    for item in items:  # of groups that are gone, or one by now
+        await opening[0].discard(item)
+    errors.sort(key=lambda error: isinstance(error, ResonateError))  # one of our own is not to be hidden
+    if errors and not (has_begun and isinstance(errors[0], ResonateError)):
         raise errors[0]
+    if not has_begun:
+        raise CommandRefusedError(Refusal.NOT_CONNECTED)

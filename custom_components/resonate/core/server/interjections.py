@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
+from ..errors import QueueFullError
 from ..media.request import MediaRequest
 from ..queue import Queue
-from ..units import ServerTimeUs
+from ..units import EntryId, ServerTimeUs
 from .item import Item
 from .snapshot import Interrupted, PlaybackState
 from .standing import Standing
+
+MOST_WAITING: Final = 100
 
 
 class Interjections:
@@ -22,16 +26,41 @@ class Interjections:
         """What has not been heard yet, with that which is on its way; but for the first."""
         self._has_started = False
         """Before, what is interrupted is heard on."""
+        self.is_endless = False
+        """What was begun with is live: whatever comes next takes its place."""
+        self._after_wish = 0
 
-    def begin(self, standing: Standing, others: Sequence[MediaRequest]) -> None:
-        """Take note of what is interrupted by the first; `others` come after that."""
-        self._has_started = False
+    def begin(self, first: Item, others: Sequence[MediaRequest], standing: Standing, *, after_wish: int) -> None:
+        """Take note of what is interrupted, if nothing is yet; `others` come after the first.
+
+        `after_wish` is the number of the latest wish before: what it is for may still be on its way.
+        """
+        self.is_endless = first.is_live
         self._waiting = list(others)
-        self._note(standing, standing.position_us)
+        if self.interrupted is None:
+            self._has_started = False
+            self._after_wish = after_wish
+            self._note(standing, standing.position_us)
 
     def add(self, requests: Sequence[MediaRequest]) -> None:
-        """Let more come last."""
+        """Let more come last. Raises QueueFullError."""
+        if len(self._waiting) + len(requests) > MOST_WAITING:
+            raise QueueFullError(f"more than {MOST_WAITING} announcements would wait")
         self._waiting += requests
+
+    def covers(self, wish: int) -> bool:
+        """Whether something is in between that came later than a wish, by its number."""
+        return self.interrupted is not None and wish <= self._after_wish
+
+    def interrupt(self, entry_id: EntryId | None, position_us: int, *, was_heard: bool) -> None:
+        """Let something else be what goes on behind; `was_heard`: that it started was told."""
+        self.interrupted = Interrupted(PlaybackState.PLAYING, entry_id, position_us, was_heard)
+        self._has_started = True  # whatever is heard until then is no more what goes on
+
+    def catch_up(self, standing: Standing, at: ServerTimeUs) -> None:
+        """Take note of how far what is interrupted is heard, if it still is, at an instant."""
+        if not self._has_started and standing.item is not None and standing.item.entry_id is not None:
+            self._note(standing, standing.position_at(at))
 
     def started(self, item: Item, standing: Standing, at: ServerTimeUs) -> bool:
         """Take note that one begins to be heard at an instant, at which `standing` is still of what was before.
@@ -39,9 +68,8 @@ class Interjections:
         Return whether that is the first: what follows could not be said before.
         """
         del self._waiting[: self._index(item) + 1]
+        self.catch_up(standing, at)
         is_news, self._has_started = not self._has_started, True
-        if is_news and standing.item is not None and standing.item.entry_id is not None:
-            self._note(standing, standing.position_at(at))  # it was heard until now
         return is_news
 
     def following(self, item: Item, queue: Queue) -> Item | None:
@@ -69,9 +97,11 @@ class Interjections:
 
     def _note(self, standing: Standing, position_us: int) -> None:
         item = standing.item
-        if item is not None and item.is_live:
-            position_us = 0
-        self.interrupted = Interrupted(standing.state, None if item is None else item.entry_id, position_us)
+        if item is None:
+            self.interrupted = Interrupted(standing.state, None, 0)
+        else:
+            position_us = 0 if item.is_live else position_us
+            self.interrupted = Interrupted(standing.state, item.entry_id, position_us, item.was_heard)
 
 
 def what_goes_on(interrupted: Interrupted, queue: Queue) -> Item | None:
@@ -82,5 +112,5 @@ def what_goes_on(interrupted: Interrupted, queue: Queue) -> Item | None:
     if entry.entry_id != interrupted.entry_id:  # taken out meanwhile
         return Item(entry.request, entry.entry_id)
     item = Item(replace(entry.request, start_us=interrupted.position_us), entry.entry_id)
-    item.was_heard = True  # it was told that it started, once
+    item.was_heard = interrupted.was_heard
     return item

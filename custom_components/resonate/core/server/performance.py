@@ -145,6 +145,10 @@ class Performance:
             await playback.close()
             self._work_done += playback.last.work
 
+    async def fall_back(self, interrupted: Interrupted) -> None:
+        """Let nothing more be heard in between, and be paused where that interrupted something; else idle."""
+        await self.close(self._stand_at(interrupted))
+
     def set_state(self, state: PlaybackState) -> None:
         """Be that from now on, and have everybody told."""
         was_idle, self._standing.state = self._standing.is_idle, state
@@ -226,17 +230,23 @@ class Performance:
 
     def _go_back(self, interrupted: Interrupted) -> None:
         """Be again as before what was in between."""
-        item = what_goes_on(interrupted, self._program.queue)
-        if item is None:
-            self._standing.item = None
-            self.set_state(PlaybackState.IDLE)
-            return
-        self._standing.move_to(item, item.request.start_us)
-        if interrupted.is_to_play:  # it could not follow in time
+        state = self._stand_at(interrupted)
+        if state == PlaybackState.IDLE:
+            self.set_state(state)
+        elif interrupted.is_to_play:  # it could not follow in time
             self.set_state(PlaybackState.BUFFERING)
             self._play_again()
         else:
             self.set_state(PlaybackState.PAUSED)
+
+    def _stand_at(self, interrupted: Interrupted) -> PlaybackState:
+        """Take note of where it goes on behind what was in between; return what it is as long as it does not play."""
+        item = what_goes_on(interrupted, self._program.queue)
+        if item is None:
+            self._standing.item = None
+            return PlaybackState.IDLE
+        self._standing.move_to(item, item.request.start_us)
+        return PlaybackState.PAUSED
 
     def _take_up(self, broken: Playback, error: Exception) -> bool:
         """Go on with what a playing that broke has left, where it was being heard; return whether that is done."""

@@ -6,6 +6,7 @@ from typing import Final
 
 from ..errors import CommandRefusedError, MediaError, QueueError, Refusal
 from ..queue import Queue
+from ..units import EntryId
 from .item import Item
 
 MOST_FAILURES: Final = 100
@@ -23,6 +24,8 @@ class Program:
         """What takes its place once its medium is open."""
         self._failure_count = 0
         """How many media in a row gave nothing to be heard."""
+        self._heard: EntryId | None = None
+        """The entry that was heard last."""
 
     @property
     def latest(self) -> Queue:
@@ -96,6 +99,11 @@ class Program:
                 return item
         raise first_error or CommandRefusedError(Refusal.NOTHING_TO_PLAY)
 
+    @property
+    def following_heard(self) -> Queue | None:
+        """The queue at what comes behind the entry that was heard last: there already, if that was taken out of it."""
+        return self.latest.skip() if self.latest.current == self._heard else self.latest
+
     # What a playing asks and tells
 
     def following(self, item: Item) -> Item | None:
@@ -123,6 +131,7 @@ class Program:
             return True
         if item.entry_id not in self.queue:
             return False
+        self._heard = item.entry_id
         self.queue = self.queue.moved_to(item.entry_id)
         return True
 

@@ -10,6 +10,7 @@ from ..queue import Queue, Repeat
 from ..units import US_PER_S, EntryId
 from .item import Item
 from .program import Program
+from .snapshot import Interrupted
 
 BACK_TO_START_US: Final = 3 * US_PER_S
 """From here on the way back leads to the beginning of what is heard first."""
@@ -26,6 +27,11 @@ class Performer(Protocol):
     @property
     def position_us(self) -> int:
         """What of it is heard now."""
+        ...
+
+    @property
+    def interrupted(self) -> Interrupted | None:
+        """What goes on behind what is heard in between; None while nothing is."""
         ...
 
     @property
@@ -68,8 +74,12 @@ class QueueControls:
     async def skip_back(self) -> None:
         """Play what is heard from its beginning, or, early in it, the entry before. Raises CommandRefusedError."""
         item, queue = self._performer.item, self._program.latest.back()
-        if item is not None and (queue is None or self._performer.position_us > BACK_TO_START_US):
-            if self._performer.is_playing and item.info is not None and item.info.is_seekable:
+        interrupted = self._performer.interrupted
+        has_place = item is not None if interrupted is None else interrupted.entry_id is not None
+        position_us = self._performer.position_us if interrupted is None else interrupted.position_us
+        if has_place and (queue is None or position_us > BACK_TO_START_US):
+            is_heard = self._performer.is_playing and interrupted is None
+            if is_heard and item is not None and item.info is not None and item.info.is_seekable:
                 await self._performer.seek(0)
                 return
             queue = self._program.latest
@@ -121,8 +131,8 @@ class QueueControls:
 
     async def go_on(self) -> None:
         """Leave what is heard: it has been taken out."""
-        queue = self._program.latest.skip()
-        if queue is None:
+        queue = self._program.following_heard
+        if queue is None or queue.current is None:
             await self._performer.stop()
         else:
             await self._performer.play_from(queue)

@@ -1,7 +1,7 @@
 """Which clients and groups there are, and the picture of them that the outside sees."""
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 import logging
 from typing import Final
 from uuid import uuid4
@@ -117,16 +117,15 @@ class Registry:
     ) -> None:
         """Have a group for these clients, or change it; while it plays, who is added comes, who is dropped leaves.
 
-        `excused` are those of a new one that were taken elsewhere.
+        `excused` are those of a new one, or of those that are added, who stay elsewhere until it plays anew.
         """
         group = self.create_group(name, group_id)
         group.rename(name)
         dropped = self._rosters.define(group_id, client_ids, excused)
         self._notices.changed()
-        if group.is_idle:
-            return
-        self._bring(group)
-        for client_id in dropped:
+        if group.is_playing:
+            self.rejoin(group)  # of one that is paused, when it goes on
+        for client_id in () if group.is_idle else dropped:
             if self._homes.get(client_id) is group:
                 self.move(self.clients[client_id], None)
 
@@ -140,10 +139,28 @@ class Registry:
         group.is_named = False
         self._drop_if_empty(group)
 
+    def reached_by(self, target: ClientId | GroupId) -> Sequence[ResonateGroup]:
+        """Return the groups that hear what is meant for a target and is to move nobody.
+
+        Of a named group that has nobody at present: those in which the ones are that it would gather.
+        """
+        group = self.group_of(target)
+        if group.members or group.group_id not in self._rosters:
+            return [group]
+        present = (self.clients.get(client_id) for client_id in self._rosters.members(group.group_id))
+        return [self._homes[it.client_id] for it in present if it is not None and it.session is not None]
+
     def gather(self, group: ResonateGroup) -> None:
         """Bring all that a group is for and that are there, from wherever they are."""
         self._rosters.begin(group.group_id)
-        self._bring(group)
+        self.rejoin(group)
+
+    def rejoin(self, group: ResonateGroup) -> None:
+        """Bring those that a group wants and that are elsewhere, but for who was taken out of it."""
+        for client_id in self._rosters.wanted(group.group_id):
+            client = self.clients.get(client_id)
+            if client is not None and client.session is not None:
+                self.move(client, group)
 
     def fell_idle(self, group: ResonateGroup) -> None:
         """Let everybody go whom a group with a roster holds: it does so only while it plays."""
@@ -305,12 +322,6 @@ class Registry:
         """Return the group that plays and is to take in a client as soon as it is there."""
         groups = (self.groups[group_id] for group_id in self._rosters.wanting(client_id))
         return next((group for group in groups if not group.is_idle), None)
-
-    def _bring(self, group: ResonateGroup) -> None:
-        for client_id in self._rosters.wanted(group.group_id):
-            client = self.clients.get(client_id)
-            if client is not None and client.session is not None:
-                self.move(client, group)
 
     def _free(self, group: ResonateGroup) -> None:
         for client in tuple(group.members.values()):

@@ -28,12 +28,13 @@ class Rosters:
     def define(
         self, group_id: GroupId, client_ids: Collection[ClientId], excused: Collection[ClientId] = ()
     ) -> Collection[ClientId]:
-        """Set whom a group is for; return who no longer belongs to it. `excused` counts for one that had no roster."""
+        """Set whom a group is for; return who no longer belongs to it. `excused` counts for who is new to it."""
         before = self._rosters.get(group_id)
         if before is None:
             self._rosters[group_id] = _Roster(tuple(client_ids), set(excused).intersection(client_ids))
             return ()
         dropped = set(before.client_ids).difference(client_ids)
+        before.excused |= set(excused).difference(before.client_ids)
         before.client_ids = tuple(client_ids)
         before.excused.intersection_update(client_ids)
         return dropped

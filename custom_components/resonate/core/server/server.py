@@ -27,7 +27,7 @@ from .registry import Registry
 from .runner import Runner
 from .session import Session
 from .settings import ServerSettings
-from .snapshot import ServerSnapshot
+from .snapshot import PlaybackState, ServerSnapshot
 from .statistics import LoopLag, ServerStatistics
 from .transport import Transport
 from .volumes import VolumeLimits, Volumes
@@ -174,9 +174,13 @@ class ResonateServer:
 
         Returns when they are about to be heard. Raises as `play` does when that is so for none of the groups.
         """
-        groups = list(dict.fromkeys(self._wake(target) for target in targets))
-        leads_ms = [client.lead_ms for group in groups for client in self._registry.sounding(group)]
-        await interject_together(groups, requests, clock=self._clock, lead_us=max(leads_ms, default=0) * US_PER_MS)
+        for target in targets:
+            self._wake(target)
+
+        def reached() -> list[ResonateGroup]:
+            return list(dict.fromkeys(group for target in targets for group in self._registry.reached_by(target)))
+
+        await interject_together(reached, requests, clock=self._clock)
 
     async def pause(self, target: ClientId | GroupId, *, at: ServerTimeUs | None = None) -> None:
         """Let nothing more be heard until `resume`, from now on or from an instant on.
@@ -193,7 +197,15 @@ class ResonateServer:
         group = self._wake(target)
         if not (group.members or group.is_idle):
             self._registry.gather(group)
+        elif not group.is_idle:
+            self._registry.rejoin(group)
         await group.resume()
+
+    async def hush(self, client_id: ClientId) -> GroupId:
+        """Put a client into a group of its own, which is to be quiet; return that. Where it was they play on."""
+        group = self._registry.move(self._registry.client(client_id), None)
+        await group.hush()
+        return group.group_id
 
     async def stop(self, target: ClientId | GroupId, *, at: ServerTimeUs | None = None) -> None:
         """End what plays, now or at an instant: what is asked for before that counts instead. The queue stays."""
@@ -236,8 +248,8 @@ class ResonateServer:
         if not shown.queue.entries:
             raise CommandRefusedError(Refusal.NOTHING_TO_PLAY)
         position_us = None if group.is_idle else group.position_us
-        if shown.interrupted is not None:
-            position_us = shown.interrupted.position_us
+        if (interrupted := shown.interrupted) is not None:
+            position_us = None if interrupted.state == PlaybackState.IDLE else interrupted.position_us
         await self.reinstate(target, shown.queue, position_us=position_us, is_playing=shown.is_on)
         await group.queue.clear()
 

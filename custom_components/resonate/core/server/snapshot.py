@@ -93,6 +93,8 @@ class Interrupted:
     """What was heard, or paused; None: nothing."""
     position_us: int
     """Where in that it goes on; a live source at its edge."""
+    was_heard: bool = False
+    """That it started was told."""
 
     @property
     def is_to_play(self) -> bool:
