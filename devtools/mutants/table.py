@@ -466,7 +466,7 @@ MUTANTS: Final = (
     _fault(
         "music goes on where it was when an announcement was asked for",
         "server/interjections.py",
-        "            self._note(standing, standing.position_at(at))  # it was heard until now\n",
+        "            self._note(standing, standing.position_at(at))\n",
         "            pass\n",
         "server/test_interjections.py::test_music_goes_on_at_the_frame_where_it_was_interrupted",
     ),

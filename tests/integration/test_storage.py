@@ -125,16 +125,19 @@ async def test_a_damaged_store_is_set_aside(
     assert entry.state is ConfigEntryState.LOADED
 
 
-@pytest.mark.parametrize(("channel_count", "shown"), [(2, "FLAC 48 kHz 16 bit stereo"), (9, "automatic")])
+@pytest.mark.parametrize(
+    ("codec", "channel_count", "shown"),
+    [("flac", 2, "FLAC 48 kHz 16 bit stereo"), ("flac", 9, "automatic"), ("of tomorrow", 2, "automatic")],
+)
 async def test_a_choice_that_this_version_cannot_make_is_none(
-    hass: HomeAssistant, entry: MockConfigEntry, channel_count: int, shown: str
+    hass: HomeAssistant, entry: MockConfigEntry, codec: str, channel_count: int, shown: str
 ) -> None:
-    chosen = {"codec": "flac", "sample_rate": 48_000, "channel_count": channel_count, "bit_depth": 16}
+    chosen = {"codec": codec, "sample_rate": 48_000, "channel_count": channel_count, "bit_depth": 16}
     whole = {"version": 1, "minor_version": 1, "key": f"{DOMAIN}.devices", "data": a_device(chosen)}
     store(hass, "devices").parent.mkdir(exist_ok=True)
     store(hass, "devices").write_text(json.dumps(whole))
     await start(hass, entry)
-    state = hass.states.get("select.kitchen_format")
+    state = hass.states.get("select.kitchen_preferred_format")
     assert state is not None
     assert state.state == shown
 
