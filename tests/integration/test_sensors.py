@@ -133,7 +133,7 @@ async def test_only_what_is_for_everybody_is_enabled(
         "media_player.kitchen",
         "number.kitchen_maximum_volume",
         "number.kitchen_volume_at_start",
-        "select.kitchen_format",
+        "select.kitchen_preferred_format",
         "sensor.kitchen_why_silent",
     }
     assert {entry.entity_id for entry in entries if entry.disabled_by is not None} == {
@@ -326,11 +326,11 @@ async def test_all_entities_of_one_that_is_forgotten_go_and_come_back(
 ) -> None:
     kitchen = await connect("kitchen", commands=("volume", "mute", "set_static_delay"))
     await until(lambda: hass.states.get("number.kitchen_output_delay"))
-    await until(lambda: hass.states.get("select.kitchen_format"))
+    await until(lambda: hass.states.get("select.kitchen_preferred_format"))
     before = set(hass.states.async_entity_ids())
     await set_number(hass, "number.kitchen_maximum_volume", 30)
     text = "PCM 48 kHz 16 bit stereo"
-    data = {"entity_id": "select.kitchen_format", "option": text}
+    data = {"entity_id": "select.kitchen_preferred_format", "option": text}
     await hass.services.async_call("select", "select_option", data, blocking=True)
     await until(lambda: kitchen.volume == 30)
     await kitchen.close()
@@ -346,7 +346,7 @@ async def test_all_entities_of_one_that_is_forgotten_go_and_come_back(
     await until(lambda: set(hass.states.async_entity_ids()) == before)
     # As any that was never seen: nothing that was set holds.
     assert value_of(hass, "number.kitchen_maximum_volume") == "100"
-    assert value_of(hass, "select.kitchen_format") == "automatic"
+    assert value_of(hass, "select.kitchen_preferred_format") == "automatic"
     await until(lambda: attribute_of(hass, kitchen, "volume_level") is not None)
     await act(hass, "volume_set", kitchen, volume_level=0.8)
     await until(lambda: kitchen.volume == 80)
