@@ -8,7 +8,6 @@ Prints the port; then obeys the lines of its standard input and answers each wit
 import argparse
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-import gc
 import json
 from pathlib import Path
 import sys
@@ -176,7 +175,6 @@ async def main(options: argparse.Namespace) -> None:
     server = ResonateServer(settings, clock=MonotonicClock(), render=render, media=media)
     service = Service(server, options.burst, watch, options.feeds)
     await server.start()
-    gc.freeze()  # as script/serve does, and the reference here
     lines = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     print(json.dumps({"port": server.port}), flush=True)

@@ -9,7 +9,6 @@ port; then obeys the lines of its standard input, the few that comparing needs, 
 import argparse
 import asyncio
 from collections.abc import Coroutine
-import gc
 import json
 import logging
 import sys
@@ -95,7 +94,6 @@ async def main(options: argparse.Namespace) -> None:
     )
     service = Service(server, options.burst, options.feeds)
     await server.start_server(port=options.port, host="127.0.0.1", advertise_addresses=[], discover_clients=False)
-    gc.freeze()  # as ours
     lines = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     print(json.dumps({"port": options.port}), flush=True)
