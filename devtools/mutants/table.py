@@ -230,7 +230,7 @@ MUTANTS: Final = (
         "two steps for each batch",
         "renderer.py",
         "if self._streamer.is_behind(self._head_frame, limits):",
-        "if self._streamer.is_behind(self._head_frame, limits) or ready_frames > self._most_frames:",
+        "if self._streamer.is_behind(self._head_frame, limits) or ready_frames > self._batch_frames:",
         "server/test_playback.py::test_one_step_for_each_batch",
     ),
     _fault(
