@@ -1,7 +1,6 @@
 """Owns the core and shows the entities one frozen picture of it."""
 
-from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,7 +19,6 @@ from .announcements import Announcer
 from .bridge import Bridge
 from .byte_streams import StreamOpener
 from .const import CONF_ADDRESSES, CONF_PLAY_ON, CONF_POLICY, DOMAIN, SIGNAL_CORE_EVENT
-from .core.errors import CommandRefusedError
 from .core.events import Event, MediumChanged, MediumState
 from .core.formats import StreamFormat
 from .core.queue import Queue
@@ -30,11 +28,10 @@ from .core.server.snapshot import ClientSnapshot, GroupSnapshot, ServerSnapshot
 from .core.stream.policy import SendPolicy
 from .core.units import ClientId, GroupId, ServerTimeUs
 from .discovery import Discovery
-from .gathering import Gatherer
+from .household import Household
 from .late_media import LateMedia
 from .media import MediaOrder
-from .membership import MembershipStore
-from .named_groups import GroupView, NamedGroups, read_named_groups, show_named_groups
+from .named_groups import GroupView, read_named_groups, show_named_groups
 from .once import Once
 from .presets import PresetStore
 from .queue_store import QueueStore
@@ -85,7 +82,8 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         super().__init__(hass, _LOGGER, config_entry=entry, name=DOMAIN, always_update=False)
         self.data = ResonateData()
         self.devices = DeviceStore(hass)
-        self._memberships = MembershipStore(hass)
+        self._snapshot = ServerSnapshot()
+        self.household = Household(hass, entry, self.devices, lambda: self._show(self._snapshot))
         self._queues: QueueStore | None = None
         self._opener = StreamOpener(hass)
         self.late_media = LateMedia(hass, self._opener)
@@ -98,10 +96,7 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         self.sleep_timers: SleepTimers
         self.bridge: Bridge
         self._discovery: Discovery | None = None
-        self._gatherer: Gatherer | None = None
         self._positions: dict[GroupId, _Position] = {}
-        self._named_groups = NamedGroups(entry, self.devices.devices)
-        self._snapshot = ServerSnapshot()
         self._unsubscribe: CALLBACK_TYPE | None = None
         self._turns = Turns(hass.loop, self._update_listener, self._handle_rest)
         self._behind: list[Event] = []
@@ -110,7 +105,7 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
     async def async_start(self) -> None:
         """Load what is stored, start the core and discovery. Raises OSError when no port can be had."""
         await self.devices.async_load()
-        await self._memberships.async_load()
+        await self.household.async_load()
         await self.presets.async_load()
         settings = read_settings(
             self.config_entry, await async_load_server_id(self.hass), self.hass.config.location_name
@@ -125,15 +120,14 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         spawn = partial(self.config_entry.async_create_background_task, self.hass)
         later = partial(spawn, eager_start=False)
         self.announcer = Announcer(self.bridge, self.late_media, later)
-        self._gatherer = Gatherer(self.bridge, later, self._named_groups)
         self.sleep_timers = SleepTimers(self.bridge, spawn)
-        define = self._named_groups.begin(self._memberships.excused(self._client_ids()))
-        homes, named = self._homes(), read_named_groups(self.config_entry)
+        named = read_named_groups(self.config_entry)
         self._queues = QueueStore(self.hass, self.late_media, bridge=self.bridge, spawn=spawn)
-        await self._queues.async_load({*homes.values(), *named}, plays_on=self._plays_on)
+        await self._queues.async_load({*self.household.homes.values(), *named}, plays_on=self._plays_on)
         queues = await self._queues.async_take(named)
         devices = tuple(self.devices.devices.values())
-        await self.bridge.async_start(partial(_prepare, define=define, homes=homes, queues=queues, devices=devices))
+        tell = self.household.begin(self.bridge, later)
+        await self.bridge.async_start(partial(_prepare, tell=tell, queues=queues, devices=devices))
         try:
             port = await self.bridge.async_call(lambda server: server.port)
             async_report_port(self.hass, self.config_entry.entry_id, wanted=settings.port, port=port)
@@ -156,13 +150,14 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
                 await self._discovery.async_stop()
         finally:
             self._opener.close()
+            self.household.end()
             queues, self._queues = self._queues, None
             if queues is not None:
                 await queues.async_close()
             await self.sleep_timers.async_close()
             await self.bridge.async_stop()
             await self.devices.async_flush()
-            await self._memberships.async_flush()
+            await self.household.async_flush()
 
     @callback
     def apply_changes(self) -> bool:
@@ -175,7 +170,7 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
             return False
         async_report_port(self.hass, self.config_entry.entry_id, wanted=wanted.port, port=self.data.port)
         self._discovery.set_addresses(self.config_entry.options.get(CONF_ADDRESSES, ()))
-        self._named_groups.sync(self.bridge)
+        self.household.sync()
         if self._queues is not None and not self._plays_on:
             self._queues.async_give_up()
         self._show(self._snapshot)
@@ -206,19 +201,12 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         self.devices.async_forget(device_id)
         # Nothing that was wished for it holds for whoever comes back.
         self._tell_settings(KnownDevice(device_id=device_id, client_id=client_id, name=forgotten.name))
-        self._memberships.async_forget(device_id)
-        self._expect()
-        self._named_groups.sync(self.bridge)
+        self.household.forget(device_id)
         # The core's news of it may have come already, while the device was still known.
         clients = {other: client for other, client in self._snapshot.clients.items() if other != client_id}
         self._snapshot = replace(self._snapshot, clients=clients)
         rest = {other: view for other, view in self.data.devices.items() if other != device_id}
         self.async_set_updated_data(replace(self.data, devices=rest))
-
-    def device_ids(self, client_ids: Iterable[ClientId]) -> Sequence[str]:
-        """Return our own ids of the devices behind clients that are known."""
-        devices = {device.client_id: device_id for device_id, device in self.devices.devices.items()}
-        return [devices[client_id] for client_id in client_ids if client_id in devices]
 
     def set_volumes(self, device_id: str, *, max_volume: int, start_volume: int | None) -> None:
         """Let a player never be louder than that, and begin with that whenever it connects; None: as it is."""
@@ -247,9 +235,7 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
     ) -> None:
         """Play on a group, or on the client's; targets of one `action` become one group."""
 
-        async def play(
-            on: ClientId | GroupId, when_open: Callable[[ResonateServer], Awaitable[None]] | None = None
-        ) -> None:
+        async def play(on: ClientId | GroupId, when_open: Callable[[ResonateServer], Awaitable[None]] | None) -> None:
             requests = await self.late_media.async_requests(order)
             await self.bridge.async_ask(
                 lambda server: server.play(
@@ -260,92 +246,14 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
                 )
             )
 
-        if action is None or self._gatherer is None:
-            await play(target)
-        else:
-            await self._gatherer.async_play((action, order.media_id), target, play)
-
-    async def async_join(self, target: ClientId | GroupId, others: Sequence[ClientId]) -> None:
-        """Put others into a group, or the client's, and let all of them stay together."""
-        await self.bridge.async_ask(lambda server: server.join(target, others))
-        self._release([target, *others])
-
-    async def async_unjoin(self, client_id: ClientId) -> None:
-        """Give the client a group of its own; the others play on, and who is to come back does so without it."""
-        self._leave_behind(client_id, await self.bridge.async_ask(lambda server: server.move(client_id, None)))
-
-    def _leave_behind(self, client_id: ClientId, group_id: GroupId) -> None:
-        seen = self.device_ids(self._snapshot.clients)
-        if self._memberships.async_leave_behind(group_id, seen):
-            self._expect()
-        self._release([client_id])
-
-    async def async_turn_off(self, device_id: str) -> None:
-        """Let a player leave its group, the others play on, and be quiet until it is turned on or played to."""
-        client_id = self.devices.devices[device_id].client_id
-        self._leave_behind(client_id, await self.bridge.async_ask(lambda server: server.hush(client_id)))
-        self.devices.async_set_off(device_id, is_off=True)
-        self._named_groups.sync(self.bridge)
-        self._show(self._snapshot)
-
-    async def async_turn_on(self, device_id: str) -> None:
-        """Let a player go on with what it last had; a named group of it that plays takes it in."""
-        client_id = self.devices.devices[device_id].client_id
-        self._turn_on([device_id], elsewhere=False)
-        self._show(self._snapshot)
-        await self.async_play_on(client_id)
-
-    async def async_play_on(self, target: ClientId | GroupId) -> None:
-        """Let a group, or the client's, go on if it has anything to go on with."""
-        with suppress(CommandRefusedError):
-            await self.bridge.async_ask(lambda server: server.resume(target))
-
-    def _turn_on(self, device_ids: Collection[str], *, elsewhere: bool) -> None:
-        """Note that players are on; `elsewhere`: they hear something, and are not to be taken away from that."""
-        for device_id in device_ids:
-            self.devices.async_set_off(device_id, is_off=False)
-        client_ids = [self.devices.devices[device_id].client_id for device_id in device_ids]
-        self._named_groups.sync(self.bridge, excused=client_ids if elsewhere else ())
-
-    async def async_dismiss_guests(self, group_id: GroupId) -> None:
-        """Let all go that were only joined to a named group."""
-        members = self._named_groups.clients_of(group_id)
-        guests = [it for it in self._snapshot.groups[group_id].members if it not in members]
-        for client_id in guests:
-            await self.async_unjoin(client_id)
-
-    def _release(self, targets: Sequence[ClientId | GroupId]) -> None:
-        if self._gatherer is not None:
-            self._gatherer.release(targets)
-        self._remember()
-
-    # Who belongs together
-
-    def _remember(self) -> None:
-        if self._queues is None:  # all begins, or ends: that groups fall idle then is no news
-            return
-        devices = {device.client_id: device_id for device_id, device in self.devices.devices.items()}
-        parties = {} if self._gatherer is None else self._gatherer.parties
-        self._memberships.async_learn(self._snapshot, devices, parties)
-
-    def _homes(self) -> Mapping[ClientId, GroupId]:
-        return self._memberships.homes(self._client_ids(), read_named_groups(self.config_entry))
-
-    def _client_ids(self) -> Mapping[str, ClientId]:
-        return {device_id: device.client_id for device_id, device in self.devices.devices.items()}
-
-    def _expect(self) -> None:
-        homes = self._homes()
-        self.bridge.tell(lambda server: server.expect(homes))
+        await self.household.async_play(None if action is None else (action, order.media_id), target, play)
 
     # What the core tells
 
     @callback
     def _show(self, snapshot: ServerSnapshot) -> None:
-        before, self._snapshot = self._snapshot, snapshot
-        off = [device for device in self.devices.devices.values() if device.is_off]
-        if begun := [it.device_id for it in off if _is_on(it, snapshot) and not _is_on(it, before)]:
-            self._turn_on(begun, elsewhere=True)
+        self._snapshot = snapshot
+        self.household.notice(snapshot)
         for client in snapshot.clients.values():
             device, is_news = self.devices.async_learn(client)
             if is_news:
@@ -363,11 +271,9 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
             position_at=lambda group_id: self._positions[group_id].on_the_wall,
         )
         self.async_set_updated_data(ResonateData(port=snapshot.port, devices=views, groups=groups))
-        if self._gatherer is not None:
-            self._gatherer.update(snapshot)
         if self._queues is not None:
             self._queues.async_update(snapshot)
-        self._remember()
+        self.household.update(snapshot)
 
     def _view(
         self, device: KnownDevice, client: ClientSnapshot | None, groups: Mapping[GroupId, GroupSnapshot]
@@ -458,14 +364,12 @@ def read_settings(entry: ResonateConfigEntry, server_id: str, name: str) -> Serv
 def _prepare(
     server: ResonateServer,
     *,
-    define: Callable[[ResonateServer], None],
-    homes: Mapping[ClientId, GroupId],
+    tell: Callable[[ResonateServer], None],
     queues: Sequence[tuple[GroupId, Queue, int | None]],
     devices: Sequence[KnownDevice],
 ) -> None:
     """Tell a server that is about to start what it is to know. On the core's loop."""
-    define(server)
-    server.expect(homes)
+    tell(server)
     for device in devices:
         _set_up(server, device)
     for group_id, queue, position_us in queues:
@@ -482,9 +386,3 @@ class _Position(NamedTuple):
     position_us: int | None
     at: ServerTimeUs | None
     on_the_wall: datetime | None
-
-
-def _is_on(device: KnownDevice, snapshot: ServerSnapshot) -> bool:
-    """Whether the queue of a device's group is heard."""
-    client = snapshot.clients.get(device.client_id)
-    return client is not None and snapshot.groups[client.group_id].is_on

@@ -62,13 +62,13 @@ class ResonateGroupPlayer(CoordinatorEntity[ResonateCoordinator], PlayerEntity):
     @translated
     async def async_turn_on(self) -> None:
         """Play on."""
-        await self.coordinator.async_play_on(self.target)
+        await self.coordinator.household.async_play_on(self.target)
 
     @override
     @translated
     async def async_unjoin_player(self) -> None:
         """Let all go that were only joined to it."""
-        await self.coordinator.async_dismiss_guests(self.target)
+        await self.coordinator.household.async_dismiss_guests(self.target)
 
     @property
     @override

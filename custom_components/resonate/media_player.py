@@ -53,25 +53,25 @@ class ResonateMediaPlayer(ResonateEntity, PlayerEntity):
     @translated
     async def async_turn_off(self) -> None:
         """Leave the group and be quiet; no named group takes this player along."""
-        await self.coordinator.async_turn_off(self._view.device.device_id)
+        await self.coordinator.household.async_turn_off(self._view.device.device_id)
 
     @override
     @translated
     async def async_turn_on(self) -> None:
         """Go on with what was played last, or with a named group that plays."""
-        await self.coordinator.async_turn_on(self._view.device.device_id)
+        await self.coordinator.household.async_turn_on(self._view.device.device_id)
 
     @override
     @translated
     async def async_unjoin_player(self) -> None:
         """Leave the group; the others play on."""
-        await self.coordinator.async_unjoin(self.target)
+        await self.coordinator.household.async_unjoin(self.target)
 
     @property
     @override
     def _member_ids(self) -> Iterable[str]:
         """All devices of its group, itself included."""
-        return () if self._view.group is None else self.coordinator.device_ids(self._view.group.members)
+        return () if self._view.group is None else self.coordinator.devices.ids_of(self._view.group.members)
 
     @override
     def _update(self) -> None:

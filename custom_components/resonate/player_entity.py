@@ -126,7 +126,7 @@ class PlayerEntity(GroupActions):
 
     @translated
     async def _async_join(self, others: Sequence[ClientId]) -> None:
-        await self.coordinator.async_join(self.target, others)
+        await self.coordinator.household.async_join(self.target, others)
 
     @property
     @override

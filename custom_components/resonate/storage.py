@@ -1,7 +1,7 @@
 """What survives a restart: who we are, and which devices we know under which id of our own."""
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -64,6 +64,15 @@ class DeviceStore:
     def devices(self) -> Mapping[str, KnownDevice]:
         """All of them, by our own id."""
         return self._devices
+
+    @property
+    def client_ids(self) -> Mapping[str, ClientId]:
+        """Which client each of them is."""
+        return {device_id: device.client_id for device_id, device in self._devices.items()}
+
+    def ids_of(self, client_ids: Iterable[ClientId]) -> Sequence[str]:
+        """Return our own ids of the devices behind clients, of those that are known."""
+        return [self._by_client[client_id].device_id for client_id in client_ids if client_id in self._by_client]
 
     async def async_load(self) -> None:
         """Read what was stored; a damaged store is set aside, and all devices are new again."""
