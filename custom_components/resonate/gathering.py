@@ -25,7 +25,7 @@ type Party = tuple[ClientId, ...]
 type Target = ClientId | GroupId
 """A player, or a named group."""
 
-type Play = Callable[[Target, Callable[[ResonateServer], Awaitable[None]] | None], Coroutine[object, object, None]]
+type Play = Callable[[Target, Callable[[ResonateServer], Awaitable[None]]], Coroutine[object, object, None]]
 """Plays on a target; what it is given too is to be called on the core's loop once the medium is open."""
 
 

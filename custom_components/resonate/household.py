@@ -89,7 +89,7 @@ class Household:
     async def async_play(self, action: Hashable, target: ClientId | GroupId, play: Play) -> None:
         """Have `play` called for a target of an action; all of its targets become one group."""
         if action is None or self._gatherer is None:
-            await play(target, None)
+            await play(target, _bring_nobody)
         else:
             await self._gatherer.async_play(action, target, play)
 
@@ -168,6 +168,10 @@ class Household:
     def _expect(self) -> None:
         homes = self.homes
         self._bridge.tell(lambda server: server.expect(homes))
+
+
+async def _bring_nobody(_: ResonateServer) -> None:
+    """Leave everybody where they are."""
 
 
 def _is_on(device: KnownDevice, snapshot: ServerSnapshot) -> bool:
