@@ -235,15 +235,10 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
     ) -> None:
         """Play on a group, or on the client's; targets of one `action` become one group."""
 
-        async def play(on: ClientId | GroupId, when_open: Callable[[ResonateServer], Awaitable[None]] | None) -> None:
+        async def play(on: ClientId | GroupId, when_open: Callable[[ResonateServer], Awaitable[None]]) -> None:
             requests = await self.late_media.async_requests(order)
             await self.bridge.async_ask(
-                lambda server: server.play(
-                    on,
-                    requests,
-                    keeps_queue=keeps_queue,
-                    when_open=None if when_open is None else partial(when_open, server),
-                )
+                lambda server: server.play(on, requests, keeps_queue=keeps_queue, when_open=partial(when_open, server))
             )
 
         await self.household.async_play(None if action is None else (action, order.media_id), target, play)
