@@ -87,8 +87,9 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
         self._queues: QueueStore | None = None
         self._opener = StreamOpener(hass)
         self.late_media = LateMedia(hass, self._opener)
-        spawn = partial(entry.async_create_background_task, hass, eager_start=False)
-        self.once = Once(spawn)
+        self._spawn = partial(entry.async_create_background_task, hass)
+        self._spawn_later = partial(self._spawn, eager_start=False)
+        self.once = Once(self._spawn_later)
         self.presets = PresetStore(hass)
         self.scenes: dict[str, Scene] = {}
         """How players were, by entity, as snapshots were taken."""
@@ -117,16 +118,14 @@ class ResonateCoordinator(DataUpdateCoordinator[ResonateData]):
             on_snapshot=self._show,
             on_event=self._handle_event,
         )
-        spawn = partial(self.config_entry.async_create_background_task, self.hass)
-        later = partial(spawn, eager_start=False)
-        self.announcer = Announcer(self.bridge, self.late_media, later)
-        self.sleep_timers = SleepTimers(self.bridge, spawn)
+        self.announcer = Announcer(self.bridge, self.late_media, self._spawn_later)
+        self.sleep_timers = SleepTimers(self.bridge, self._spawn)
         named = read_named_groups(self.config_entry)
-        self._queues = QueueStore(self.hass, self.late_media, bridge=self.bridge, spawn=spawn)
+        self._queues = QueueStore(self.hass, self.late_media, bridge=self.bridge, spawn=self._spawn)
         await self._queues.async_load({*self.household.homes.values(), *named}, plays_on=self._plays_on)
         queues = await self._queues.async_take(named)
         devices = tuple(self.devices.devices.values())
-        tell = self.household.begin(self.bridge, later)
+        tell = self.household.begin(self.bridge, self._spawn_later)
         await self.bridge.async_start(partial(_prepare, tell=tell, queues=queues, devices=devices))
         try:
             port = await self.bridge.async_call(lambda server: server.port)

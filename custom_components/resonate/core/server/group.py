@@ -314,11 +314,8 @@ class ResonateGroup:
             self._appointment.make(at, self.pause)
             return
         self._override()
-        if (interrupted := self._interjections.interrupted) is not None:
-            self._interjections.catch_up(self._standing, self._clock.now())
-            interrupted = self._interjections.interrupted or interrupted
-            self._interjections.end()
-            await self.performance.fall_back(interrupted)
+        if self._interjections.interrupted is not None:
+            await self.performance.fall_back()
             return
         item = self._standing.item
         if item is not None and item.info is not None and item.info.is_live:

@@ -145,9 +145,13 @@ class Performance:
             await playback.close()
             self._work_done += playback.last.work
 
-    async def fall_back(self, interrupted: Interrupted) -> None:
+    async def fall_back(self) -> None:
         """Let nothing more be heard in between, and be paused where that interrupted something; else idle."""
-        await self.close(self._stand_at(interrupted))
+        self._interjections.catch_up(self._standing, self._clock.now())
+        interrupted = self._interjections.interrupted
+        self._interjections.end()
+        if interrupted is not None:
+            await self.close(self._stand_at(interrupted))
 
     def set_state(self, state: PlaybackState) -> None:
         """Be that from now on, and have everybody told."""
