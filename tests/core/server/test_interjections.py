@@ -392,6 +392,7 @@ async def test_what_was_taken_out_meanwhile_does_not_go_on(after_us: int) -> Non
         shown = house.group.snapshot()
         assert shown.medium is not None
         assert shown.medium.media_id == "two"
+        assert (shown.position_us or 0) < 6 * SECOND, "from its beginning"
 
 
 async def test_nobody_can_hear_it() -> None:
