@@ -317,8 +317,8 @@ class ResonateServer:
         """Have a group that stays, for these clients, known or not; again: change its name and whom it is for.
 
         Playing on it brings those that are there, and the others when they come; it keeps them until it is idle, and
-        then each has a group of its own. Who was moved elsewhere meanwhile stays there; of a new one those are
-        `excused`, until it plays anew.
+        then each has a group of its own. Who was moved elsewhere meanwhile stays there; so does
+        who is new to it and `excused`, until it plays anew.
         """
         self._registry.define_group(group_id, name, client_ids, excused)
 
